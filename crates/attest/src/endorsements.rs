@@ -1,0 +1,141 @@
+//! What endorsers say about a platform: certificates, revocation lists, collateral.
+//!
+//! The caller fetches them (the host is a mere courier), adds them once and keeps the set for many appraisals; each item
+//! is decoded and hashed when it is added, and proven when it is used.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::crypto::sha256;
+use crate::cursor::{self, Malformed};
+use crate::memory::{Forgetful, Memory};
+use crate::roots::{self, Anchor, Vendor};
+use crate::x509::certificate::Certificate;
+use crate::x509::crl::Crl;
+
+/// The largest document: Intel's TCB info is below 32 KiB.
+const MAX_DOCUMENT: usize = 256 * 1024;
+
+/// A set of endorsements under a set of trust anchors.
+#[derive(Clone)]
+pub struct Endorsements {
+    anchors: Vec<Anchor>,
+    certificates: Vec<Certificate>,
+    crls: Vec<Crl>,
+    documents: BTreeMap<[u8; 32], Document>,
+    memory: Arc<dyn Memory>,
+}
+
+/// A signed document that is neither certificate nor list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// What it is.
+    pub kind: DocumentKind,
+    /// Its exact bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The kinds of signed documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// Intel's TCB info (PCS API v4), for SGX or TDX.
+    TcbInfo,
+    /// The identity of Intel's quoting enclave, for SGX or TDX.
+    QeIdentity,
+    /// Public keys of Arm CCA platforms, by instance id, as a JWK set: there is no public service, so they are configured.
+    CcaKeys,
+}
+
+impl Endorsements {
+    /// An empty set under these anchors.
+    pub fn new(anchors: Vec<Anchor>) -> Self {
+        Self {
+            anchors,
+            certificates: Vec::new(),
+            crls: Vec::new(),
+            documents: BTreeMap::new(),
+            memory: Arc::new(Forgetful),
+        }
+    }
+
+    /// The vendors' roots, with the intermediates that come with the crate.
+    pub fn shipped() -> Result<Self, Malformed> {
+        let mut endorsements = Self::new(roots::shipped()?);
+        endorsements.certificates = roots::intermediates()?;
+        Ok(endorsements)
+    }
+
+    /// Remembers verified signatures in `memory`.
+    pub fn remembering(mut self, memory: Arc<dyn Memory>) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// Adds a trust anchor.
+    pub fn add_anchor(&mut self, anchor: Anchor) {
+        self.anchors.push(anchor);
+    }
+
+    /// Adds a certificate; the same one twice counts once.
+    pub fn add_certificate(&mut self, der: &[u8]) -> Result<(), Malformed> {
+        let certificate = Certificate::decode(der)?;
+        if self.certificates.iter().all(|known| known.digest() != certificate.digest()) {
+            self.certificates.push(certificate);
+        }
+        Ok(())
+    }
+
+    /// Adds a revocation list; the same one twice counts once.
+    pub fn add_crl(&mut self, der: &[u8]) -> Result<(), Malformed> {
+        let crl = Crl::decode(der)?;
+        if self.crls.iter().all(|known| known.digest() != crl.digest()) {
+            self.crls.push(crl);
+        }
+        Ok(())
+    }
+
+    /// Adds a signed document.
+    pub fn add_document(&mut self, kind: DocumentKind, bytes: &[u8]) -> Result<(), Malformed> {
+        cursor::limit("document", bytes, MAX_DOCUMENT)?;
+        self.documents.insert(sha256(bytes), Document { kind, bytes: bytes.into() });
+        Ok(())
+    }
+
+    /// The anchors of a vendor.
+    pub fn anchors(&self, vendor: Vendor) -> impl Iterator<Item = &Anchor> {
+        self.anchors.iter().filter(move |anchor| anchor.vendor == vendor)
+    }
+
+    /// Every certificate.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.certificates.iter()
+    }
+
+    /// Every revocation list.
+    pub fn crls(&self) -> impl Iterator<Item = &Crl> {
+        self.crls.iter()
+    }
+
+    /// The documents of a kind, each with its SHA-256.
+    pub fn documents(&self, kind: DocumentKind) -> impl Iterator<Item = (&[u8; 32], &Document)> {
+        self.documents.iter().filter(move |(_, document)| document.kind == kind)
+    }
+
+    /// Where verified signatures are remembered.
+    pub fn memory(&self) -> &dyn Memory {
+        self.memory.as_ref()
+    }
+}
+
+impl fmt::Debug for Endorsements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endorsements")
+            .field("anchors", &self.anchors.len())
+            .field("certificates", &self.certificates.len())
+            .field("crls", &self.crls.len())
+            .field("documents", &self.documents.len())
+            .finish_non_exhaustive()
+    }
+}
