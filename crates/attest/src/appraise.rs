@@ -178,7 +178,7 @@ fn workload(claims: &Claims, reference: &ReferenceValues, policy: &Policy, check
     let binding = reference.binding.as_ref();
     match binding {
         Some(binding) => {
-            let holds = binding.holds(&claims.report_data) || claims.root.is_none();
+            let holds = binding.holds(&claims.report_data) || claims.tee == Tee::Unattested;
             let expected = binding.expected();
             let report_data = claims.report_data.as_slice();
             checks.require(Reason::BindingMismatch, Value::None, holds, expected.as_slice(), report_data);
