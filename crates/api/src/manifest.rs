@@ -104,3 +104,10 @@ pub struct Http {
     /// Wall-clock time for one request.
     pub timeout: Duration,
 }
+
+impl Manifest {
+    /// Reads the text of `Enarx.toml`.
+    pub fn parse(_: &str) -> Result<Self, String> {
+        Err(String::new())
+    }
+}

@@ -1,2 +1,52 @@
-//! x
-fn main() {}
+//! The program inside a keep. It is told what to run by its host ([`host`]), loads the workload ([`load`]) into
+//! Wasmtime ([`engine`]), gives it descriptors, sockets and TLS as its manifest declares ([`wasi1`], [`wasi2`],
+//! [`http`]), and tells the host how it ended.
+//!
+//! It never opens a file by name, never reads the environment, and prints nothing: what it says goes through the
+//! channel to the host, and standard input, output and error belong to the workload.
+
+mod cache;
+mod engine;
+mod host;
+mod http;
+mod identity;
+mod limits;
+mod load;
+mod net;
+mod sys;
+mod wasi1;
+mod wasi2;
+mod watchdog;
+mod workload;
+
+use api::launch::{Ending, Notice};
+use host::Host;
+use load::{Code, Flavour};
+use std::process::ExitCode;
+use std::sync::Arc;
+use workload::Workload;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let host = Arc::new(Host::inherit());
+    let ending = run(&host).unwrap_or_else(|ending| ending);
+    host.notify(&Notice::Ended(ending.clone()));
+    // Memory, threads and sockets are given back by the end of the process, at once.
+    std::process::exit(ending.code().into())
+}
+
+fn run(host: &Arc<Host>) -> Result<Ending, Ending> {
+    let order = host.order()?;
+    let workload = Workload::receive(order, host.clone())?;
+    watchdog::start(workload.manifest.limits.deadline, host);
+    let loaded = load::load(&workload)?;
+    Ok(match loaded.code {
+        Code::Module(module) => wasi1::run(&loaded.engine, &module, workload),
+        Code::Component(component) => match loaded.flavour {
+            Flavour::Command => wasi2::run(&loaded.engine, &component, workload),
+            Flavour::Http => http::serve(&loaded.engine, &component, workload),
+        },
+    })
+}
