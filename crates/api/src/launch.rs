@@ -8,13 +8,16 @@
 //! ```
 //!
 //! Each message is one frame: its length in bytes as a little-endian `u32`, then that many bytes of JSON. Both
-//! sides refuse a frame longer than its limit before reading it, and both treat the other as hostile.
+//! sides refuse a frame longer than its limit before reading it, and both treat the other as hostile ([`frame`]).
 //!
 //! Descriptors are numbered by position: [`CHANNEL`] carries the frames, the workload is [`WORKLOAD`], and the
 //! directories of [`Order::dirs`] follow in their order.
 
+pub mod frame;
+
 use crate::manifest::Prot;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -38,6 +41,9 @@ pub struct Order {
     pub manifest: String,
     /// Arguments appended to those of the manifest.
     pub args: Vec<String>,
+    /// Environment variables that join those of the manifest, or replace them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
     /// Directories preopened for the workload, in descriptor order.
     pub dirs: Vec<Directory>,
     /// PEM certificates trusted for outgoing TLS instead of the web's roots.
