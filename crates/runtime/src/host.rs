@@ -1,12 +1,14 @@
 //! The channel to the host: the order comes in, notices go out.
 
 use crate::sys;
+use api::launch::frame::{self, FrameError};
 use api::launch::{CHANNEL, CacheEntry, Denial, Ending, NOTICE_LIMIT, Notice, ORDER_LIMIT, Order};
+use api::manifest::Prot;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, IoSliceMut, Read, Write};
+use std::io::{self, IoSliceMut, Read};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -30,13 +32,14 @@ impl Host {
 
     /// Waits for the order, the first frame.
     pub fn order(&self) -> Result<Order, Ending> {
-        receive(&mut self.channel(), ORDER_LIMIT, &mut Vec::new())
-            .map_err(|error| Ending::Failed(format!("no order from the host: {error}")))
+        let order = frame::read(&mut Incoming::new(&self.channel()), ORDER_LIMIT);
+        let failed = |why: &dyn Display| Ending::Failed(format!("no order from the host: {why}"));
+        order.map_err(|error| failed(&error))?.ok_or_else(|| failed(&"it hung up"))
     }
 
     /// Tells the host. A host that no longer listens has ended the keep already.
     pub fn notify(&self, notice: &Notice) {
-        let _ = send(&mut self.channel(), notice);
+        let _ = frame::write(&mut *self.channel(), notice, NOTICE_LIMIT);
     }
 
     /// Tells the host that `operation` was refused and which `rule` would allow it, once per operation.
@@ -48,19 +51,21 @@ impl Host {
     }
 
     /// Tells the host where the listener `name` is bound.
-    pub fn listening(&self, name: &str, prot: api::manifest::Prot, addr: SocketAddr) {
+    pub fn listening(&self, name: &str, prot: Prot, addr: SocketAddr) {
         self.notify(&Notice::Listening { name: name.to_owned(), prot, addr });
     }
 
     /// Asks for the cache entry `name`: a file to read it from, and one to write a new one to.
-    pub fn cache_entry(&self, name: String) -> io::Result<(Option<File>, Option<File>)> {
+    pub fn cache_entry(&self, name: String) -> Result<(Option<File>, Option<File>), FrameError> {
         let mut channel = self.channel();
-        send(&mut channel, &Notice::CacheLookup(name))?;
-        let mut descriptors = Vec::new();
-        let entry: CacheEntry = receive(&mut channel, NOTICE_LIMIT, &mut descriptors)?;
-        let mut descriptors = descriptors.into_iter().map(File::from);
+        frame::write(&mut *channel, &Notice::CacheLookup(name), NOTICE_LIMIT)?;
+        let mut incoming = Incoming::new(&channel);
+        let Some(CacheEntry { found, writable }) = frame::read(&mut incoming, NOTICE_LIMIT)? else {
+            return Ok((None, None));
+        };
+        let mut descriptors = incoming.descriptors.into_iter().map(File::from);
         let mut take = |attached: bool| if attached { descriptors.next() } else { None };
-        Ok((take(entry.found), take(entry.writable)))
+        Ok((take(found), take(writable)))
     }
 
     fn channel(&self) -> MutexGuard<'_, UnixStream> {
@@ -72,33 +77,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn send(channel: &mut UnixStream, notice: &Notice) -> io::Result<()> {
-    let body = serde_json::to_vec(notice)?;
-    let len = u32::try_from(body.len()).map_err(io::Error::other)?;
-    channel.write_all(&[&len.to_le_bytes(), body.as_slice()].concat())
+/// The channel as a stream of bytes; descriptors that come with them are put aside.
+struct Incoming<'a> {
+    channel: &'a UnixStream,
+    descriptors: Vec<OwnedFd>,
 }
 
-/// Reads one frame of at most `limit` bytes, and the descriptors that came with its first byte.
-fn receive<T: DeserializeOwned>(
-    channel: &mut UnixStream,
-    limit: usize,
-    descriptors: &mut Vec<OwnedFd>,
-) -> io::Result<T> {
-    let mut len = [0; 4];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let read = recvmsg(&*channel, &mut [IoSliceMut::new(&mut len)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(received) = message {
-            descriptors.extend(received);
+impl<'a> Incoming<'a> {
+    const fn new(channel: &'a UnixStream) -> Self {
+        Self { channel, descriptors: Vec::new() }
+    }
+}
+
+impl Read for Incoming<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut buffers = [IoSliceMut::new(buffer)];
+        let read = recvmsg(self.channel, &mut buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(received) = message {
+                self.descriptors.extend(received);
+            }
         }
+        Ok(read.bytes)
     }
-    channel.read_exact(&mut len[read.bytes..])?;
-    let len = u32::from_le_bytes(len) as usize;
-    if read.bytes == 0 || len > limit {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {len} bytes")));
-    }
-    let mut body = vec![0; len];
-    channel.read_exact(&mut body)?;
-    Ok(serde_json::from_slice(&body)?)
 }
