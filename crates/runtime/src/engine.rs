@@ -3,6 +3,7 @@
 use crate::sys;
 use api::launch::Ending;
 use api::manifest::Limits;
+use std::sync::Arc;
 use wasmtime::{Config, Engine, OptLevel, PoolingAllocationConfig, Strategy};
 
 /// Room on a fiber's stack beyond what WebAssembly may use: for the host's own calls.
@@ -44,8 +45,11 @@ pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Endi
         .concurrency_support(purpose != Purpose::Module)
         // Traps name functions; the map from code to lines would make every cached workload half as large again.
         .generate_address_map(false)
+        // Nothing unwinds through WebAssembly's frames: traps walk frame pointers. Registering takes milliseconds.
+        .native_unwind_info(false)
         .consume_fuel(limits.fuel.is_some());
     fix_target(&mut config);
+    config.with_custom_code_memory(Some(Arc::new(sys::CodePages)));
     let stack = usize::try_from(limits.stack).unwrap_or(usize::MAX);
     config.max_wasm_stack(stack).async_stack_size(stack.saturating_add(HOST_STACK));
     if let Purpose::Requests { concurrency } = purpose {

@@ -22,31 +22,29 @@ mod workload;
 use api::launch::{Ending, Notice};
 use host::Host;
 use load::{Code, Flavour};
-use std::process::ExitCode;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use workload::Workload;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
+fn main() {
     let host = Arc::new(Host::inherit());
     let ending = run(&host).unwrap_or_else(|ending| ending);
     host.notify(&Notice::Ended(ending.clone()));
-    // Memory, threads and sockets are given back by the end of the process, at once.
-    std::process::exit(ending.code().into())
+    sys::exit(ending.code())
 }
 
 fn run(host: &Arc<Host>) -> Result<Ending, Ending> {
     let order = host.order()?;
     let workload = Workload::receive(order, host.clone())?;
     watchdog::start(workload.manifest.limits.deadline, host);
-    let loaded = load::load(&workload)?;
-    Ok(match loaded.code {
-        Code::Module(module) => wasi1::run(&loaded.engine, &module, workload),
-        Code::Component(component) => match loaded.flavour {
-            Flavour::Command => wasi2::run(&loaded.engine, &component, workload),
-            Flavour::Http => http::serve(&loaded.engine, &component, workload),
-        },
+    // Never dropped: giving machine code back in pieces takes longer than many a workload runs.
+    let loaded = ManuallyDrop::new(load::load(&workload)?);
+    Ok(match (&loaded.code, loaded.flavour) {
+        (Code::Module(module), _) => wasi1::run(&loaded.engine, module, workload),
+        (Code::Component(component), Flavour::Command) => wasi2::run(&loaded.engine, component, workload),
+        (Code::Component(component), Flavour::Http) => http::serve(&loaded.engine, component, workload),
     })
 }

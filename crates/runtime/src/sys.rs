@@ -3,6 +3,7 @@
 
 #![expect(unsafe_code, reason = "this module is the veneer; each block says what must hold and why it does")]
 
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
@@ -10,13 +11,20 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::slice;
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine, Module};
+use wasmtime::{Config, CustomCodeMemory, Engine, Module};
 
 /// Takes over a descriptor this process was started with.
 pub fn inherit(descriptor: i32) -> OwnedFd {
     // SAFETY: each number of `api::launch` is taken once, in `Host::inherit` and `Workload::receive`, before any
     // descriptor is opened; if the host did not pass it, operations on it answer EBADF.
     unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+/// Ends the process at once: memory, threads and sockets go with it.
+pub fn exit(code: u8) -> ! {
+    // SAFETY: `_exit` takes any code and does not return. What `exit` would do besides is to flush C's streams, which
+    // nobody uses, and to run the allocator's farewell, page by page.
+    unsafe { libc::_exit(code.into()) }
 }
 
 /// A file's content, mapped read-only.
@@ -33,7 +41,6 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// Maps the first `len` bytes of `file`.
     pub fn new(file: &File, len: usize) -> io::Result<Self> {
-        use rustix::mm::{MapFlags, ProtFlags, mmap};
         if len == 0 {
             return Ok(Self { start: NonNull::dangling(), len });
         }
@@ -60,7 +67,7 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         if self.len > 0 {
             // SAFETY: the range was mapped in `new` and nothing borrows it any more.
-            let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+            let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
         }
     }
 }
@@ -92,6 +99,30 @@ pub fn load_module(engine: &Engine, code: Authentic) -> wasmtime::Result<Module>
 pub fn load_component(engine: &Engine, code: Authentic) -> wasmtime::Result<Component> {
     // SAFETY: as for `load_module`.
     unsafe { Component::deserialize_raw(engine, code.0) }
+}
+
+/// Makes machine code executable, wherever it lies: Wasmtime itself does so only in memory it has mapped.
+pub struct CodePages;
+
+impl CustomCodeMemory for CodePages {
+    fn required_alignment(&self) -> usize {
+        rustix::param::page_size()
+    }
+
+    fn publish_executable(&self, code: *const u8, len: usize) -> wasmtime::Result<()> {
+        Ok(protect(code, len, MprotectFlags::READ | MprotectFlags::EXEC)?)
+    }
+
+    fn unpublish_executable(&self, code: *const u8, len: usize) -> wasmtime::Result<()> {
+        Ok(protect(code, len, MprotectFlags::READ)?)
+    }
+}
+
+/// Never both writable and executable: no caller asks for that.
+fn protect(code: *const u8, len: usize, access: MprotectFlags) -> io::Result<()> {
+    // SAFETY: Wasmtime calls with the bounds of a code section it owns or was given for good, page-aligned as asked for
+    // by `required_alignment`, which nothing writes from publication on.
+    Ok(unsafe { mprotect(code.cast_mut().cast(), len, access)? })
 }
 
 /// Switches on a feature of the instruction set the code generator may rely on.

@@ -2,6 +2,7 @@
 //! workload's own code.
 
 use crate::host::Host;
+use crate::sys;
 use api::launch::{Ending, Notice};
 use std::sync::Arc;
 use std::thread;
@@ -15,6 +16,6 @@ pub fn start(deadline: Option<Duration>, host: &Arc<Host>) {
         thread::sleep(deadline);
         let ending = Ending::Limit(format!("its deadline of {deadline:?} has passed"));
         host.notify(&Notice::Ended(ending.clone()));
-        std::process::exit(ending.code().into());
+        sys::exit(ending.code())
     });
 }
