@@ -27,7 +27,7 @@ use std::sync::Arc;
 use workload::Workload;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() {
     let host = Arc::new(Host::inherit());
