@@ -11,22 +11,51 @@
 
 use crate::engine::Tier;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::digest::{self, Digest, SHA256};
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::{digest, hkdf, rand};
+use aws_lc_rs::{hkdf, rand};
 use std::hash::{Hash, Hasher};
+use std::num::NonZero;
+use std::thread;
 use wasmtime::Engine;
 
 const TAG_LEN: usize = 16;
 /// Bytes after the machine code.
 pub const TRAILER_LEN: usize = 1 + NONCE_LEN + TAG_LEN;
 
-/// The entry's name for the workload with `digest` under `engine`: hexadecimal digits of SHA-256.
-pub fn name(engine: &Engine, digest: &[u8]) -> String {
-    let mut hasher = Sha256(digest::Context::new(&digest::SHA256));
+/// What one thread digests at a time, in bytes.
+const LEAF_LEN: usize = 1 << 20;
+
+/// The entry's name for a workload under `engine`: hexadecimal digits of the SHA-256 of all that decides which code is
+/// made. The workload goes in as the SHA-256 of each of its [`LEAF_LEN`] parts, so that all processors can share the
+/// work: it is most of what a start from the cache costs.
+pub fn name(engine: &Engine, workload: &[u8]) -> String {
+    let mut hasher = Sha256(digest::Context::new(&SHA256));
     hasher.write(b"enarx compile cache v1\0");
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.write(digest);
+    for leaf in leaves(workload) {
+        hasher.write(leaf.as_ref());
+    }
     hasher.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn leaves(workload: &[u8]) -> Vec<Digest> {
+    let digest =
+        |part: &[u8]| part.chunks(LEAF_LEN).map(|leaf| digest::digest(&SHA256, leaf)).collect::<Vec<_>>();
+    let leaves = workload.len().div_ceil(LEAF_LEN);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(leaves);
+    if threads < 2 {
+        return digest(workload);
+    }
+    let share = leaves.div_ceil(threads) * LEAF_LEN;
+    thread::scope(|scope| {
+        let (first, rest) = workload.split_at(share);
+        let rest: Vec<_> = rest.chunks(share).map(|part| scope.spawn(move || digest(part))).collect();
+        let mut leaves = digest(first);
+        // A thread that failed leaves its part out: the name then matches no entry.
+        leaves.extend(rest.into_iter().filter_map(|part| part.join().ok()).flatten());
+        leaves
+    })
 }
 
 /// The trailer that authenticates `code`.
@@ -98,6 +127,15 @@ mod tests {
         for tier in [Tier::Baseline, Tier::Optimized] {
             assert_eq!(open(&SECRET, "name", &sealed(tier)), Some((tier, 12)));
         }
+    }
+
+    #[test]
+    fn leaves_are_in_order_whatever_shares_the_work() {
+        let workload: Vec<u8> = (0..5 * LEAF_LEN + 3).map(|at| (at >> 10) as u8).collect();
+        let leaves: Vec<_> = leaves(&workload).iter().map(|leaf| leaf.as_ref().to_vec()).collect();
+        let alone: Vec<_> =
+            workload.chunks(LEAF_LEN).map(|leaf| digest::digest(&SHA256, leaf).as_ref().to_vec()).collect();
+        assert_eq!(leaves, alone);
     }
 
     #[test]

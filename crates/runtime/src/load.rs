@@ -9,7 +9,6 @@ use crate::host::Host;
 use crate::sys::{self, Authentic, Mapping};
 use crate::workload::Workload;
 use api::launch::{Ending, Notice};
-use aws_lc_rs::digest;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::sync::Arc;
@@ -151,7 +150,7 @@ impl Slot {
         let Some(secret) = workload.cache_key else {
             return (Self { host, secret: [0; 32], name: String::new(), writable: None }, None);
         };
-        let name = cache::name(engine, digest::digest(&digest::SHA256, bytes).as_ref());
+        let name = cache::name(engine, bytes);
         let (found, writable) = host.cache_entry(name.clone()).unwrap_or_default();
         let cached =
             found.and_then(|file| sys::map_authentic(&file, |entry| cache::open(&secret, &name, entry)));
