@@ -81,7 +81,7 @@ fn factor(units: &[(&str, u64)], unit: &str) -> Option<u64> {
 }
 
 fn written<'u>(value: u64, mut units: impl Iterator<Item = &'u (&'u str, u64)>, gap: &str) -> Option<String> {
-    let (unit, factor) = units.find(|(_, factor)| value > 0 && value % factor == 0)?;
+    let (unit, factor) = units.find(|(_, factor)| value > 0 && value.is_multiple_of(*factor))?;
     Some(format!("{}{gap}{unit}", value / factor))
 }
 
