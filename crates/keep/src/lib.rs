@@ -1,5 +1,6 @@
 //! The host's side of a keep: what this host offers, how a keep is confined and launched, what it is served.
 //!
+//! * [`probe`] – what this host offers, and how sure we are.
 //! * [`launch`] – starts the runtime in a keep and serves it to its end.
 //! * [`cache`] – compiled workloads, kept on the host between runs.
 //!
@@ -8,4 +9,5 @@
 
 pub mod cache;
 pub mod launch;
+pub mod probe;
 mod sys;
