@@ -175,13 +175,16 @@ const IOCTLS: [u64; 4] = [libc::FIONREAD, libc::FIONBIO, libc::TCGETS, libc::TIO
 /// `PAGEMAP_SCAN`, `_IOWR('f', 16, struct pm_scan_arg)` of linux/fs.h: Wasmtime's way to find dirty pages.
 const PAGEMAP_SCAN: u64 = 0xC060_6610;
 /// `prctl` options: names of threads and mappings, and harmless questions (linux/prctl.h).
-const PRCTLS: [i32; 5] = [
+const PRCTLS: [i32; 6] = [
     libc::PR_SET_NAME,
     libc::PR_GET_NAME,
     libc::PR_SET_VMA,
     libc::PR_GET_THP_DISABLE,
     libc::PR_GET_NO_NEW_PRIVS,
+    PR_GET_AUXV,
 ];
+/// Reads one's own auxiliary vector, where Rust looks for processor features (linux/prctl.h).
+const PR_GET_AUXV: i32 = 0x4155_5856;
 /// The bits of a socket's type that are not flags (linux/net.h, `SOCK_TYPE_MASK`).
 const SOCKET_TYPE_MASK: u64 = 0xF;
 /// A new thread shares these with its maker; without them, `clone` makes a process.
