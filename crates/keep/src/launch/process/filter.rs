@@ -171,7 +171,10 @@ mod legacy {
 const NOT_IMPLEMENTED: &[i64] = &[libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_mbind];
 
 /// `ioctl` requests: bytes to read, non-blocking, and two questions to terminals (asm-generic/ioctls.h).
-const IOCTLS: [u64; 4] = [libc::FIONREAD, libc::FIONBIO, libc::TCGETS, libc::TIOCGWINSZ];
+///
+/// The C libraries disagree on their type.
+const IOCTLS: [u64; 4] =
+    [libc::FIONREAD as u64, libc::FIONBIO as u64, libc::TCGETS as u64, libc::TIOCGWINSZ as u64];
 /// `PAGEMAP_SCAN`, `_IOWR('f', 16, struct pm_scan_arg)` of linux/fs.h: Wasmtime's way to find dirty pages.
 const PAGEMAP_SCAN: u64 = 0xC060_6610;
 /// `prctl` options: names of threads and mappings, and harmless questions (linux/prctl.h).
