@@ -6,11 +6,11 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes:
   0-255  the program's own, as it passed to proc_exit
-  1      refused: a mistake in the command, Enarx.toml or a file named there; a port in use, a peer out of reach
+  1      refused: a mistake in the command or in Enarx.toml, a file missing, a port in use
   2      a fault of Enarx or of this host
   124    the workload reached one of its limits
   125    the keep was stopped because it attempted what no workload may
-  126    the file is not a workload: not WebAssembly, invalid, or in need of what a keep does not have
+  126    the file is no workload: not WebAssembly, invalid, or in need of what no keep has
   134    the workload trapped: a memory fault, an unreachable instruction, a stack overflow
 
 Whenever the code is not the program's own, a line that begins with `error:` tells so on stderr.";
@@ -21,13 +21,13 @@ Environment:
   ENARX_LOG        what is logged, such as `debug` or `keep=trace`; overrides -v
   NO_COLOR         no colours
   CLICOLOR_FORCE   colours even where nobody looks
-  XDG_CACHE_HOME   where compiled workloads are kept, in enarx/modules (default ~/.cache)
-  XDG_STATE_HOME   where the secret that authenticates them is kept, in enarx (default ~/.local/state)";
+  XDG_CACHE_HOME   compiled workloads are kept below it (default ~/.cache)
+  XDG_STATE_HOME   the secret that authenticates them is kept below it (default ~/.local/state)";
 
 /// Run WebAssembly workloads in keeps.
 #[derive(Debug, Parser)]
-#[command(name = "enarx", version, propagate_version = false, after_long_help = ENVIRONMENT, max_term_width = 110)]
-#[command(disable_version_flag = true, arg_required_else_help = true, subcommand_required = false)]
+#[command(name = "enarx", version, after_long_help = ENVIRONMENT, max_term_width = 110)]
+#[command(disable_version_flag = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Log what is done; twice for more.
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
@@ -39,7 +39,7 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
     /// Print the version; with --json as data.
-    #[arg(short = 'V', long, exclusive = false)]
+    #[arg(short = 'V', long)]
     pub version: bool,
     /// With --version: print it as JSON.
     #[arg(long, requires = "version")]
@@ -64,6 +64,9 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a workload in a keep.
+    ///
+    /// The workload is a WebAssembly core module for WASI 0.1 or a component for WASI 0.2. Without --config it has
+    /// standard input, output and error, and nothing else; an Enarx.toml is read only if --config names it.
     #[command(after_long_help = EXIT_CODES)]
     Run(Run),
     /// Write, check or show an Enarx.toml.
@@ -84,10 +87,7 @@ pub enum Command {
     },
 }
 
-/// Run a workload in a keep.
-///
-/// The workload is a WebAssembly core module for WASI 0.1 or a component for WASI 0.2. Without --config it has
-/// standard input, output and error, and nothing else; an Enarx.toml is read only if --config names it.
+/// What to run, and in which keep.
 #[derive(Args, Debug)]
 pub struct Run {
     /// The manifest, usually called Enarx.toml.

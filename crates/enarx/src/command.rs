@@ -21,7 +21,8 @@ pub fn run(cli: Cli, environment: &Environment, output: &Output) -> Result<u8, F
         Some(Command::Platform(verb)) => platform::run(verb, output)?,
         Some(Command::Completions { shell }) => completions::run(shell, output),
         Some(Command::Man { dir }) => man::run(dir.as_deref(), output)?,
-        None => version::run(cli.json, output)?,
+        None if cli.version => version::run(cli.json, output)?,
+        None => return Err(Failure::refused("no command is given").hint("`enarx --help` lists them")),
     }
     Ok(0)
 }
