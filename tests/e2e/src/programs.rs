@@ -35,6 +35,17 @@ pub fn c(name: &str) -> Option<PathBuf> {
     crate::tools::available("c", path.exists()).then_some(path)
 }
 
+/// The program of a Rust package in `examples`.
+pub fn rust_example(name: &str) -> PathBuf {
+    guest("examples/wasm32-wasip1/release", name)
+}
+
+/// `examples/python`; none if this machine lacks componentize-py.
+pub fn python() -> Option<PathBuf> {
+    let path = guest("", "python");
+    crate::tools::available("python", path.exists()).then_some(path)
+}
+
 fn guest(folder: &str, name: &str) -> PathBuf {
     programs().guests.join(folder).join(name).with_extension("wasm")
 }
