@@ -115,11 +115,6 @@ impl Run {
         self.start().end()
     }
 
-    /// Runs, and tells (`--verbose`) where its listeners are.
-    pub fn listen(self) -> Keep {
-        self.options(["--verbose"]).start()
-    }
-
     /// Starts it; its standard input stays open until the end is awaited.
     pub fn start(self) -> Keep {
         let mut command = enarx(self.home());
@@ -157,7 +152,7 @@ impl Keep {
         let told = |text: &str| {
             let complete = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
             let mut lines = complete.filter(|line| line.contains(listener));
-            lines.find_map(|line| line.split_once("listening on ")?.1.split_whitespace().next()?.parse().ok())
+            lines.find_map(|line| line.split_once("listens on ")?.1.split_whitespace().next()?.parse().ok())
         };
         self.stderr.wait(told).unwrap_or_else(|text| panic!("`{listener}` is not bound; stderr:\n{text}"))
     }
