@@ -12,6 +12,7 @@ use api::launch::{Ending, Notice};
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 use wasmtime::component::Component;
@@ -33,9 +34,19 @@ pub struct Loaded {
     pub code: Code,
     /// What it does.
     pub flavour: Flavour,
+    stored: Option<Receiver<()>>,
+}
+
+impl Loaded {
+    /// Waits until code made for this start is in the cache for the next, if that is under way.
+    pub fn stored(&self) {
+        // Nothing is ever sent: the end of the channel is the signal.
+        let _ = self.stored.as_ref().map(Receiver::recv);
+    }
 }
 
 /// Machine code.
+#[derive(Clone)]
 pub enum Code {
     /// Of a core module.
     Module(Module),
@@ -65,8 +76,8 @@ pub fn load(workload: &Workload) -> Result<Loaded, Ending> {
         }
     };
     let source = Source { bytes: Arc::new(bytes), kind, purpose };
-    let (engine, code) = source.load(workload)?;
-    Ok(Loaded { engine, code, flavour })
+    let (engine, code, stored) = source.load(workload)?;
+    Ok(Loaded { engine, code, flavour, stored })
 }
 
 /// A workload's WebAssembly, and what decides the code made of it.
@@ -79,7 +90,7 @@ struct Source {
 
 impl Source {
     /// Machine code from the cache, or made now and left there for the next start.
-    fn load(&self, workload: &Workload) -> Result<(Engine, Code), Ending> {
+    fn load(&self, workload: &Workload) -> Result<(Engine, Code, Option<Receiver<()>>), Ending> {
         let limits = &workload.manifest.limits;
         let optimized = engine::new(Tier::Optimized, self.purpose, limits)?;
         let (mut slot, cached) = Slot::open(&optimized, &self.bytes, workload);
@@ -88,7 +99,7 @@ impl Source {
                 Tier::Optimized => optimized,
                 Tier::Baseline => {
                     let baseline = engine::new(Tier::Baseline, self.purpose, limits)?;
-                    self.improve_later(optimized, slot);
+                    self.improve_later(optimized, slot, None);
                     baseline
                 }
             };
@@ -97,20 +108,19 @@ impl Source {
                 Kind::Component => sys::load_component(&engine, code).map(Code::Component),
             };
             let code = code.map_err(|error| Ending::Failed(format!("cached machine code: {error:#}")))?;
-            return Ok((engine, code));
+            return Ok((engine, code, None));
         }
         if self.bytes.len() >= BASELINE_FROM && limits.fuel.is_none() {
             let baseline = engine::new(Tier::Baseline, self.purpose, limits)?;
             // What the baseline compiler does not support, Cranelift compiles below.
             if let Ok(code) = self.compile(&baseline) {
-                slot.put(Tier::Baseline, &code);
-                self.improve_later(optimized, slot);
-                return Ok((baseline, code));
+                let stored = self.improve_later(optimized, slot, Some(code.clone()));
+                return Ok((baseline, code, stored));
             }
         }
         let code = self.compile(&optimized).map_err(|error| Ending::BadModule(format!("{error:#}")))?;
         slot.put(Tier::Optimized, &code);
-        Ok((optimized, code))
+        Ok((optimized, code, None))
     }
 
     fn compile(&self, engine: &Engine) -> wasmtime::Result<Code> {
@@ -120,18 +130,23 @@ impl Source {
         }
     }
 
-    /// Makes optimized code for the next start, once this one has proved to be more than a short command.
-    fn improve_later(&self, engine: Engine, mut slot: Slot) {
-        if slot.writable.is_none() {
-            return;
-        }
+    /// While the workload runs, stores the `baseline` code just made, and then makes optimized code for the next start,
+    /// once this one has proved to be more than a short command. The receiver is told when the first is done.
+    fn improve_later(&self, engine: Engine, mut slot: Slot, baseline: Option<Code>) -> Option<Receiver<()>> {
+        slot.writable.as_ref()?;
         let source = self.clone();
+        let (stored, done) = mpsc::channel();
         thread::spawn(move || {
+            if let Some(code) = baseline {
+                slot.put(Tier::Baseline, &code);
+            }
+            drop(stored);
             thread::sleep(IMPROVE_AFTER);
             if let Ok(code) = source.compile(&engine) {
                 slot.put(Tier::Optimized, &code);
             }
         });
+        Some(done)
     }
 }
 
@@ -160,13 +175,12 @@ impl Slot {
     /// Leaves `code` for the next start. A cache that cannot be written costs time, nothing else.
     fn put(&mut self, tier: Tier, code: &Code) {
         let Some(file) = &mut self.writable else { return };
-        let serialized = match code {
-            Code::Module(module) => module.serialize(),
-            Code::Component(component) => component.serialize(),
+        let code = match code {
+            Code::Module(module) => sys::module_image(module),
+            Code::Component(component) => sys::component_image(component),
         };
-        let Ok(code) = serialized else { return };
-        let Ok(trailer) = cache::seal(&self.secret, &self.name, tier, &code) else { return };
-        let written = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(&code));
+        let Ok(trailer) = cache::seal(&self.secret, &self.name, tier, code) else { return };
+        let written = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(code));
         if written.and_then(|()| file.write_all(&trailer)).is_ok() {
             self.host.notify(&Notice::CacheStored);
         }

@@ -42,9 +42,11 @@ fn run(host: &Arc<Host>) -> Result<Ending, Ending> {
     watchdog::start(workload.manifest.limits.deadline, host);
     // Never dropped: giving machine code back in pieces takes longer than many a workload runs.
     let loaded = ManuallyDrop::new(load::load(&workload)?);
-    Ok(match (&loaded.code, loaded.flavour) {
+    let ending = match (&loaded.code, loaded.flavour) {
         (Code::Module(module), _) => wasi1::run(&loaded.engine, module, workload),
         (Code::Component(component), Flavour::Command) => wasi2::run(&loaded.engine, component, workload),
         (Code::Component(component), Flavour::Http) => http::serve(&loaded.engine, component, workload),
-    })
+    };
+    loaded.stored();
+    Ok(ending)
 }

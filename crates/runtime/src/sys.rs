@@ -101,6 +101,20 @@ pub fn load_component(engine: &Engine, code: Authentic) -> wasmtime::Result<Comp
     unsafe { Component::deserialize_raw(engine, code.0) }
 }
 
+/// The machine code of a core module as the cache stores it: what `Module::serialize` would copy.
+pub fn module_image(module: &Module) -> &[u8] {
+    let image = module.image_range();
+    // SAFETY: Wasmtime's own mapping of this module's code, readable and never written again while `module` lives.
+    unsafe { slice::from_raw_parts(image.start, image.end.offset_from_unsigned(image.start)) }
+}
+
+/// The machine code of a component as the cache stores it.
+pub fn component_image(component: &Component) -> &[u8] {
+    let image = component.image_range();
+    // SAFETY: as for `module_image`.
+    unsafe { slice::from_raw_parts(image.start, image.end.offset_from_unsigned(image.start)) }
+}
+
 /// Makes machine code executable, wherever it lies: Wasmtime itself does so only in memory it has mapped.
 pub struct CodePages;
 
