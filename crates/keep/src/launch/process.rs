@@ -94,9 +94,9 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
     ];
     descriptors.extend(launch.dirs.iter().map(AsFd::as_fd));
     let limits = [
-        (libc::RLIMIT_CORE as i32, 0),
-        (libc::RLIMIT_NOFILE as i32, DESCRIPTORS_MOST),
-        (libc::RLIMIT_STACK as i32, NATIVE_STACK + launch.manifest.limits.stack),
+        (libc::RLIMIT_CORE, 0),
+        (libc::RLIMIT_NOFILE, DESCRIPTORS_MOST),
+        (libc::RLIMIT_STACK, NATIVE_STACK + launch.manifest.limits.stack),
     ];
     let pid = spawn(&Spawn {
         image: launch.image,

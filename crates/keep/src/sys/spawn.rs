@@ -26,6 +26,13 @@ const STACK: usize = 64 << 10;
 /// One instruction of a seccomp filter, laid out as the kernel's `struct sock_filter`.
 pub(crate) type Instruction = seccompiler::sock_filter;
 
+/// The number of a resource limit; the C libraries disagree on its type.
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+/// The number of a resource limit; the C libraries disagree on its type.
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
 /// How a child is to be.
 pub(crate) struct Spawn<'a> {
     /// The program.
@@ -33,7 +40,7 @@ pub(crate) struct Spawn<'a> {
     /// Its descriptors: position is number. It has no others.
     pub descriptors: &'a [BorrowedFd<'a>],
     /// Resource limits, soft and hard, each lowered to the hard limit in force.
-    pub limits: &'a [(i32, u64)],
+    pub limits: &'a [(Resource, u64)],
     /// The Landlock ruleset it enters, if this kernel has Landlock.
     pub landlock: Option<BorrowedFd<'a>>,
     /// The seccomp filter it runs under.
@@ -126,7 +133,7 @@ struct Plan<'a> {
     parent: libc::pid_t,
     image: RawFd,
     descriptors: &'a [RawFd],
-    limits: &'a [(i32, u64)],
+    limits: &'a [(Resource, u64)],
     landlock: RawFd,
     program: &'a libc::sock_fprog,
     failure: Option<(Step, i32)>,
@@ -239,14 +246,14 @@ fn bind_to_parent(parent: libc::pid_t) -> Option<()> {
     }
 }
 
-fn limit(resource: i32, most: u64) -> Option<()> {
+fn limit(resource: Resource, most: u64) -> Option<()> {
     // SAFETY: the structure is plain numbers, and lives across the calls.
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
-        succeeded(libc::getrlimit(resource as _, &mut limit).into())?;
+        succeeded(libc::getrlimit(resource, &mut limit).into())?;
         limit.rlim_max = limit.rlim_max.min(most);
         limit.rlim_cur = limit.rlim_max;
-        succeeded(libc::setrlimit(resource as _, &limit).into())
+        succeeded(libc::setrlimit(resource, &limit).into())
     }
 }
 

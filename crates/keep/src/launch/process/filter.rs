@@ -171,8 +171,7 @@ mod legacy {
 const NOT_IMPLEMENTED: &[i64] = &[libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_mbind];
 
 /// `ioctl` requests: bytes to read, non-blocking, and two questions to terminals (asm-generic/ioctls.h).
-///
-/// The C libraries disagree on their type.
+#[allow(clippy::unnecessary_cast, reason = "the C libraries disagree on their type")]
 const IOCTLS: [u64; 4] =
     [libc::FIONREAD as u64, libc::FIONBIO as u64, libc::TCGETS as u64, libc::TIOCGWINSZ as u64];
 /// `PAGEMAP_SCAN`, `_IOWR('f', 16, struct pm_scan_arg)` of linux/fs.h: Wasmtime's way to find dirty pages.
@@ -206,8 +205,8 @@ pub(super) fn compile(needs: &Needs) -> Result<Vec<Instruction>, FilterError> {
 
 fn allowed(needs: &Needs) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     let always = [MEMORY, DESCRIPTORS, WAITING, THREADS, QUESTIONS, legacy::ALWAYS];
-    let sockets = [SOCKETS].into_iter().filter(|_| needs.tcp() || needs.udp);
-    let paths = [PATHS, legacy::PATHS].into_iter().filter(|_| needs.files());
+    let sockets = [SOCKETS].into_iter().filter(|_| tcp(needs) || needs.udp);
+    let paths = [PATHS, legacy::PATHS].into_iter().filter(|_| files(needs));
     let directories =
         [DIRECTORIES, legacy::DIRECTORIES].into_iter().filter(|_| !needs.dirs_writable.is_empty());
     let groups = always.into_iter().chain(sockets).chain(paths).chain(directories);
@@ -227,13 +226,23 @@ fn allowed(needs: &Needs) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErro
     // Reading its own limits, never setting any: the first argument 0 is oneself, the third null sets nothing.
     let own_limits = vec![SeccompCondition::new(0, Dword, Eq, 0)?, SeccompCondition::new(2, Qword, Eq, 0)?];
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(own_limits)?]);
-    let transports = [(needs.tcp(), libc::SOCK_STREAM), (needs.udp, libc::SOCK_DGRAM)];
+    let transports = [(tcp(needs), libc::SOCK_STREAM), (needs.udp, libc::SOCK_DGRAM)];
     let transports: Vec<i32> =
         transports.into_iter().filter(|(needed, _)| *needed).map(|(_, kind)| kind).collect();
     if !transports.is_empty() {
         rules.insert(libc::SYS_socket, internet_sockets(&transports)?);
     }
     Ok(rules)
+}
+
+/// Whether there are TCP sockets.
+fn tcp(needs: &Needs) -> bool {
+    !needs.tcp_listen.is_empty() || !needs.tcp_connect.is_empty()
+}
+
+/// Whether files are opened.
+fn files(needs: &Needs) -> bool {
+    needs.names || !needs.dirs_writable.is_empty()
 }
 
 /// One rule for each value the 32 low bits of an argument may have.
@@ -258,11 +267,11 @@ fn internet_sockets(types: &[i32]) -> Result<Vec<SeccompRule>, BackendError> {
 /// The instructions that answer refused calls with an error, and let others go on to what follows.
 fn refusals(needs: &Needs) -> Vec<Instruction> {
     let mut refused: Vec<(i64, i32)> = NOT_IMPLEMENTED.iter().map(|call| (*call, libc::ENOSYS)).collect();
-    if !needs.files() {
+    if !files(needs) {
         let paths = PATHS.iter().chain(legacy::PATHS).chain([&libc::SYS_getcwd]);
         refused.extend(paths.map(|call| (*call, libc::EACCES)));
     }
-    if !needs.tcp() && !needs.udp {
+    if !tcp(needs) && !needs.udp {
         refused.push((libc::SYS_socket, libc::EACCES));
     }
     let mut program = vec![instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
