@@ -109,3 +109,52 @@ fn answer(channel: &UnixStream, entry: Option<&Entry>) -> io::Result<()> {
     let sent = sendmsg(channel, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::empty())?;
     (&*channel).write_all(&frame[sent..])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::launch::Ending;
+
+    /// What the host makes of a runtime that sends these bytes and hangs up.
+    fn told(bytes: &[u8]) -> (String, usize) {
+        let (mut host, mut runtime) = UnixStream::pair().unwrap();
+        let bytes = bytes.to_vec();
+        let writer = std::thread::spawn(move || {
+            let _ = runtime.write_all(&bytes);
+        });
+        let mut events = 0;
+        let told = match serve(&mut host, None, &mut |_| events += 1) {
+            Told::Ended(ending) => ending.to_string(),
+            Told::Nothing => "nothing".to_owned(),
+            Told::Nonsense(why) => why,
+        };
+        drop(host);
+        writer.join().unwrap();
+        (told, events)
+    }
+
+    fn frames(notices: &[Notice]) -> Vec<u8> {
+        notices.iter().flat_map(|notice| frame::encode(notice, NOTICE_LIMIT).unwrap()).collect()
+    }
+
+    #[test]
+    fn hostile_runtimes_are_bounded() {
+        let lookup = Notice::CacheLookup("x".to_owned());
+        let denied = Notice::Denied(Denial { operation: "o".to_owned(), rule: "r".to_owned() });
+        let exit = Notice::Ended(Ending::Exit(7));
+        let flood = [vec![denied; EVENTS_MOST + 10], vec![exit.clone()]].concat();
+        let cases: [(Vec<u8>, &str, usize); 8] = [
+            (frames(std::slice::from_ref(&exit)), "the workload exited with code 7", 0),
+            (frames(&[lookup.clone(), Notice::CacheStored, exit]), "the workload exited with code 7", 0),
+            (frames(&[lookup.clone(), lookup]), "it asked for a second cache entry", 0),
+            (frames(&flood), "the workload exited with code 7", EVENTS_MOST),
+            (vec![], "nothing", 0),
+            (vec![8, 0, 0, 0, b'"'], "nothing", 0),
+            (vec![255; 64], "a frame of 4294967295 bytes, more than the 65536 allowed", 0),
+            (b"\x02\0\0\0{}".to_vec(), "a frame that is not the message expected", 0),
+        ];
+        for (bytes, expected, events) in cases {
+            assert_eq!(told(&bytes), (expected.to_owned(), events));
+        }
+    }
+}
