@@ -75,9 +75,8 @@ pub(super) fn serve(channel: &mut UnixStream, cache: Option<&Store>, report: &mu
                     report(Event::CacheFailed(error.to_string()));
                     None
                 });
-                if answer(channel, entry.as_ref()).is_err() {
-                    return Told::Nothing;
-                }
+                // A runtime that hung up may still have said how it ended.
+                let _ = answer(channel, entry.as_ref());
                 pending = entry;
             }
             Notice::CacheStored => {
