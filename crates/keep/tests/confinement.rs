@@ -11,6 +11,7 @@ use keep::launch::process::{Image, Launch, launch};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where the program is loaded.
 const BASE: u64 = 0x40_0000;
@@ -163,6 +164,7 @@ fn files_only_below_directories() {
 
 #[test]
 fn only_static_programs_are_images() {
+    let _alone = alone();
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("script");
     std::fs::write(&path, "#!/bin/sh\nexit 0\n").unwrap();
@@ -170,11 +172,19 @@ fn only_static_programs_are_images() {
     assert_eq!(error, "cannot execute the keep's runtime image");
 }
 
+/// Another test's child holds a copy of every open descriptor until it executes; a program that is still open for
+/// writing in one of them would be busy (execve(2), ETXTBSY).
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn run(call: &Call<'_>, manifest: &str, dir: Option<(&Path, bool)>) -> Outcome {
     run_all(std::slice::from_ref(call), manifest, dir)
 }
 
 fn run_all(calls: &[Call<'_>], manifest: &str, dir: Option<(&Path, bool)>) -> Outcome {
+    let _alone = alone();
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("program");
     std::fs::write(&path, program(calls)).unwrap();
