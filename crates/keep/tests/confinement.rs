@@ -163,12 +163,24 @@ fn files_only_below_directories() {
 }
 
 #[test]
+fn many_directories_are_placed() {
+    let _alone = alone();
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("program");
+    let last = 5 + 20 - 1;
+    let call = Call { number: libc::SYS_openat, arguments: [last, DATA, 0, 0, 0], data: b"program\0" };
+    write_program(&path, &[call]);
+    let ending = launch_image(&path, "", &vec![(root.path(), true); 20]).unwrap();
+    assert_eq!(outcome(&ending), Outcome::Done);
+}
+
+#[test]
 fn only_static_programs_are_images() {
     let _alone = alone();
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("script");
     std::fs::write(&path, "#!/bin/sh\nexit 0\n").unwrap();
-    let error = launch_image(&path, "", None).unwrap_err();
+    let error = launch_image(&path, "", &[]).unwrap_err();
     assert_eq!(error, "cannot execute the keep's runtime image");
 }
 
@@ -187,27 +199,33 @@ fn run_all(calls: &[Call<'_>], manifest: &str, dir: Option<(&Path, bool)>) -> Ou
     let _alone = alone();
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("program");
-    std::fs::write(&path, program(calls)).unwrap();
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    match launch_image(&path, manifest, dir).unwrap() {
+    write_program(&path, calls);
+    outcome(&launch_image(&path, manifest, dir.as_slice()).unwrap())
+}
+
+fn write_program(path: &Path, calls: &[Call<'_>]) {
+    std::fs::write(path, program(calls)).unwrap();
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+}
+
+fn outcome(ending: &Ending) -> Outcome {
+    match ending {
         Ending::Denied(_) => Outcome::Killed,
-        Ending::Failed(text) => {
-            let code = text.split_whitespace().find_map(|word| word.parse().ok());
-            match code.unwrap_or_else(|| panic!("{text}")) {
-                0 => Outcome::Done,
-                errno => Outcome::Errno(errno),
-            }
-        }
+        Ending::Failed(text) => match text.split_whitespace().find_map(|word| word.parse().ok()) {
+            Some(0) => Outcome::Done,
+            Some(errno) => Outcome::Errno(errno),
+            None => panic!("{text}"),
+        },
         other => panic!("{other}"),
     }
 }
 
-fn launch_image(path: &Path, manifest: &str, dir: Option<(&Path, bool)>) -> Result<Ending, String> {
+fn launch_image(path: &Path, manifest: &str, dirs: &[(&Path, bool)]) -> Result<Ending, String> {
     let order = Order {
         manifest: manifest.to_owned(),
         args: vec![],
         env: Default::default(),
-        dirs: dir
+        dirs: dirs
             .iter()
             .map(|(_, read_only)| Directory { guest: "/".to_owned(), read_only: *read_only })
             .collect(),
@@ -220,7 +238,7 @@ fn launch_image(path: &Path, manifest: &str, dir: Option<(&Path, bool)>) -> Resu
         manifest: &manifest,
         order: &order,
         workload: File::open(path).unwrap(),
-        dirs: dir.iter().map(|(path, _)| OwnedFd::from(File::open(path).unwrap())).collect(),
+        dirs: dirs.iter().map(|(path, _)| OwnedFd::from(File::open(path).unwrap())).collect(),
         cache: None,
     });
     launched.map(|keep| keep.run(&mut |_| {})).map_err(|error| error.to_string())

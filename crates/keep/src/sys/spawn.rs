@@ -101,6 +101,7 @@ pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
         |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, IMAGE + 1).map_err(|e| descriptors_failed(e.into()));
     let sources: Vec<OwnedFd> = order.descriptors.iter().map(above).collect::<Result<_, _>>()?;
     let image = above(&order.image.descriptor())?;
+    let landlock = order.landlock.as_ref().map(above).transpose()?;
     let raw: Vec<RawFd> = sources.iter().map(AsRawFd::as_raw_fd).collect();
     let program = libc::sock_fprog {
         len: u16::try_from(order.filter.len())
@@ -113,7 +114,7 @@ pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
         image: image.as_raw_fd(),
         descriptors: &raw,
         limits: order.limits,
-        landlock: order.landlock.map_or(-1, |fd| fd.as_raw_fd()),
+        landlock: landlock.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         program: &program,
         failure: None,
     };
