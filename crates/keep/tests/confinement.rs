@@ -65,7 +65,7 @@ fn calls_without_declarations() {
         ("setting limits", path(libc::SYS_prlimit64, &[0, 7, DATA, 0]), Outcome::Killed),
         ("limits of others", path(libc::SYS_prlimit64, &[1, 7, 0, 0]), Outcome::Killed),
         ("descriptor after the workload", path(libc::SYS_fcntl, &[5, 1]), Outcome::Errno(libc::EBADF)),
-        ("descriptor of the image", path(libc::SYS_fcntl, &[900, 1]), Outcome::Errno(libc::EBADF)),
+        ("descriptor of the image", path(libc::SYS_fcntl, &[128, 1]), Outcome::Errno(libc::EBADF)),
         ("execve", path(libc::SYS_execve, &[DATA, 0, 0]), Outcome::Killed),
         ("execveat by path", path(libc::SYS_execveat, &[CWD, DATA, 0, 0, 0]), Outcome::Killed),
         ("fork", path(libc::SYS_fork, &[]), Outcome::Killed),
@@ -172,6 +172,8 @@ fn many_directories_are_placed() {
     write_program(&path, &[call]);
     let ending = launch_image(&path, "", &vec![(root.path(), true); 20]).unwrap();
     assert_eq!(outcome(&ending), Outcome::Done);
+    let error = launch_image(&path, "", &vec![(root.path(), true); 128]).unwrap_err();
+    assert_eq!(error, "cannot prepare the keep's descriptors");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 /// The descriptor the child executes its program from; closed by executing it.
 ///
 /// It lies above every descriptor a keep can be given, and is fixed so that the filter can name it.
-pub(crate) const IMAGE: RawFd = 900;
+pub(crate) const IMAGE: RawFd = 128;
 
 /// Bytes of the child's stack until it executes; it calls a handful of small functions.
 const STACK: usize = 64 << 10;
@@ -96,6 +96,9 @@ impl fmt::Display for Step {
 /// Starts a child.
 pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
     let descriptors_failed = |source: io::Error| SpawnError { step: Step::Descriptors, source };
+    if order.descriptors.len() > IMAGE as usize {
+        return Err(descriptors_failed(rustix::io::Errno::MFILE.into()));
+    }
     // Copies above every target number, so that placing one never overwrites another.
     let above =
         |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, IMAGE + 1).map_err(|e| descriptors_failed(e.into()));

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Descriptors from here on are copies that the child closes by executing the program.
-const ABOVE: RawFd = 900;
+const ABOVE: RawFd = 128;
 
 /// The number of a resource limit.
 type Resource = libc::c_int;
