@@ -77,5 +77,8 @@ fn check_names_place_and_remedy() {
         .expect("a manifest");
     let (code, _, errors) = config(home.path(), &["check"]);
     assert_eq!(code, Some(1));
-    assert!(errors.starts_with("error: Enarx.toml:2:1: ") && errors.contains("did you mean `steward`?"), "{errors}");
+    assert!(
+        errors.starts_with("error: Enarx.toml:2:1: ") && errors.contains("did you mean `steward`?"),
+        "{errors}"
+    );
 }
