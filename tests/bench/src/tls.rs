@@ -150,12 +150,8 @@ impl Server {
                 }
             });
         }
-        let address = match known {
-            Some(address) => address,
-            None => {
-                receiver.recv_timeout(Duration::from_secs(60)).context("a server that names no address")?
-            }
-        };
+        let address = receiver.recv_timeout(Duration::from_secs(60));
+        let address = address.context("a server that names no address")?;
         let family = Family::of(child.id())?;
         Ok(Self { child, family, address })
     }
