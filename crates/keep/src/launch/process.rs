@@ -152,7 +152,9 @@ fn unannounced(status: Option<rustix::process::WaitStatus>) -> Ending {
         return Ending::Failed(format!("the runtime exited with code {code} without saying why"));
     }
     match status.terminating_signal() {
-        Some(libc::SIGSYS) => Ending::Denied("it made a system call that no keep may make".to_owned()),
+        Some(libc::SIGSYS) => Ending::Denied(
+            "it made a system call that no keep may make (the kernel's log tells which)".to_owned(),
+        ),
         Some(libc::SIGKILL) => {
             Ending::Failed("the runtime was killed, perhaps because the host ran out of memory".to_owned())
         }
