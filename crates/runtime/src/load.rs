@@ -5,7 +5,7 @@
 
 use crate::cache;
 use crate::engine::{self, Purpose, Tier};
-use crate::host::Host;
+use crate::host::{Host, Place};
 use crate::sys::{self, Authentic, Mapping};
 use crate::workload::Workload;
 use api::launch::{Ending, Notice};
@@ -153,8 +153,7 @@ impl Source {
 /// The workload's place in the compile cache.
 struct Slot {
     host: Arc<Host>,
-    secret: [u8; 32],
-    name: String,
+    key: [u8; 32],
     writable: Option<File>,
 }
 
@@ -162,14 +161,11 @@ impl Slot {
     /// The place, and what was found there, authenticated.
     fn open(engine: &Engine, bytes: &[u8], workload: &Workload) -> (Self, Option<(Tier, Authentic)>) {
         let host = workload.host.clone();
-        let Some(secret) = workload.cache_key else {
-            return (Self { host, secret: [0; 32], name: String::new(), writable: None }, None);
-        };
-        let name = cache::name(engine, bytes);
-        let (found, writable) = host.cache_entry(name.clone()).unwrap_or_default();
-        let cached =
-            found.and_then(|file| sys::map_authentic(&file, |entry| cache::open(&secret, &name, entry)));
-        (Self { host, secret, name, writable }, cached)
+        let place =
+            if workload.cache { host.cache_entry(cache::name(engine, bytes)) } else { Place::default() };
+        let Place { key, existing, writable } = place;
+        let cached = existing.and_then(|file| sys::map_authentic(&file, |entry| cache::open(&key, entry)));
+        (Self { host, key, writable }, cached)
     }
 
     /// Leaves `code` for the next start. A cache that cannot be written costs time, nothing else.
@@ -179,7 +175,7 @@ impl Slot {
             Code::Module(module) => sys::module_image(module),
             Code::Component(component) => sys::component_image(component),
         };
-        let Ok(trailer) = cache::seal(&self.secret, &self.name, tier, code) else { return };
+        let Ok(trailer) = cache::seal(&self.key, tier, code) else { return };
         let written = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(code));
         if written.and_then(|()| file.write_all(&trailer)).is_ok() {
             self.host.notify(&Notice::CacheStored);

@@ -48,7 +48,7 @@ pub fn run(args: Run, environment: &Environment, output: &Output) -> Result<u8, 
         env: args.env.into_iter().collect(),
         dirs: rules,
         roots,
-        cache_key: cache.as_ref().map(Store::secret),
+        cache: cache.is_some(),
     };
     match args.keep {
         KeepKind::Auto | KeepKind::Process => {}

@@ -89,7 +89,7 @@ mod tests {
             env: Default::default(),
             dirs: vec![],
             roots: None,
-            cache_key: None,
+            cache: false,
         };
         for (text, expected) in cases {
             assert_eq!(Needs::of(&Manifest::parse(text).unwrap(), &order), expected, "{text}");

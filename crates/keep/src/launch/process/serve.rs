@@ -97,7 +97,8 @@ pub(super) fn serve(channel: &mut UnixStream, cache: Option<&Store>, report: &mu
 fn answer(channel: &UnixStream, entry: Option<&Entry>) -> io::Result<()> {
     let found = entry.and_then(Entry::existing);
     let writable = entry.map(Entry::fresh);
-    let said = CacheEntry { found: found.is_some(), writable: writable.is_some() };
+    let key = entry.map_or([0; 32], Entry::key);
+    let said = CacheEntry { found: found.is_some(), writable: writable.is_some(), key };
     let frame = frame::encode(&said, NOTICE_LIMIT).map_err(io::Error::other)?;
     let descriptors: Vec<BorrowedFd<'_>> = found.into_iter().chain(writable).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
