@@ -232,7 +232,7 @@ fn launch_image(path: &Path, manifest: &str, dirs: &[(&Path, bool)]) -> Result<E
             .map(|(_, read_only)| Directory { guest: "/".to_owned(), read_only: *read_only })
             .collect(),
         roots: None,
-        cache_key: None,
+        cache: false,
     };
     let (image, manifest) = (Image::open(path).unwrap(), Manifest::parse(manifest).unwrap());
     let launched = launch(Launch {
