@@ -37,15 +37,18 @@ impl Socket {
         let kind = match &file.kind {
             FileKind::Listen { prot, addr, port } => {
                 let tls = identity(*prot)?.map(|identity| identity.server.clone());
-                let failed = |error| format!("cannot listen on {addr} port {port}: {error}");
+                let at = authority(addr, *port);
+                let failed = |error| format!("cannot listen on {at}: {error}");
                 let listener = Listener::bind(addr, *port, tls).map_err(failed)?;
                 host.listening(&file.name, *prot, listener.local_addr().map_err(failed)?);
                 Kind::Listener(listener)
             }
             FileKind::Connect { prot, host, port } => {
                 let tls = identity(*prot)?.map(|identity| identity.client.clone());
-                let failed = |error| format!("cannot connect to {host} port {port}: {error}");
-                Kind::Stream(dial(host, *port, tls).map_err(failed)?)
+                let to = authority(host, *port);
+                Kind::Stream(
+                    dial(host, *port, tls).map_err(|error| format!("cannot connect to {to}: {error}"))?,
+                )
             }
             FileKind::Null | FileKind::Stdin | FileKind::Stdout | FileKind::Stderr => {
                 return Err("not a socket".to_owned());
@@ -127,6 +130,11 @@ impl AsFd for Socket {
             Kind::Stream(stream) => stream.as_fd(),
         }
     }
+}
+
+/// A host and its port, as in a URL.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 pub fn sock_accept(
