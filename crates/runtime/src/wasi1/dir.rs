@@ -261,7 +261,7 @@ fn open_flags(oflags: u32, rights: u64, fdflags: u32) -> Outcome<OFlags> {
         (oflags, oflags::EXCL, OFlags::EXCL),
         (oflags, oflags::TRUNC, OFlags::TRUNC),
         (fdflags, fdflags::APPEND, OFlags::APPEND),
-        (fdflags, fdflags::DSYNC, OFlags::DSYNC),
+        (fdflags, fdflags::DSYNC, OFlags::SYNC),
         (fdflags, fdflags::NONBLOCK, OFlags::NONBLOCK),
         (fdflags, fdflags::RSYNC, OFlags::SYNC),
         (fdflags, fdflags::SYNC, OFlags::SYNC),

@@ -57,6 +57,11 @@ impl Socket {
         Ok(Self { kind, nonblocking: false })
     }
 
+    /// A socket that was connected to a listener.
+    pub const fn accepted(stream: Stream, nonblocking: bool) -> Self {
+        Self { kind: Kind::Stream(stream), nonblocking }
+    }
+
     /// What may be done with it.
     pub const fn rights(&self) -> u64 {
         match self.kind {
@@ -152,7 +157,7 @@ pub fn sock_accept(
         return Err(Errno::Mfile.into());
     }
     let stream = table.persist(fd, Interest::Read, Socket::accept)?;
-    let socket = Socket { kind: Kind::Stream(stream), nonblocking: flags != 0 };
+    let socket = Socket::accepted(stream, flags != 0);
     let number = table.insert(Descriptor::Socket(socket))?;
     Ok(memory.put_u32(accepted, number)?)
 }
