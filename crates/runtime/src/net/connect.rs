@@ -21,7 +21,7 @@ pub enum DialError {
     #[error("its address is not known: {0}")]
     Unknown(io::Error),
     /// None of its addresses answers.
-    #[error("{0}: {1}")]
+    #[error("{1} ({0})")]
     Unreachable(SocketAddr, io::Error),
     /// Not a name a certificate can be checked against.
     #[error("`{0}` is not a host name that TLS can verify")]

@@ -37,6 +37,10 @@ macro_rules! calls {
             }
             true
         }
+
+        /// The calls that return.
+        #[cfg(test)]
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
     };
 }
 
@@ -113,5 +117,115 @@ fn returned(outcome: Outcome) -> wasmtime::Result<u32> {
         Ok(()) => Ok(SUCCESS),
         Err(Failure::Errno(errno)) => Ok(errno as u32),
         Err(Failure::End(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dir::Directory;
+    use super::super::file::File;
+    use super::super::memory::BadPointer;
+    use super::super::socket::Socket;
+    use super::super::stdio::Standard;
+    use super::super::table::Descriptor;
+    use super::*;
+    use crate::net::Stream;
+    use api::launch;
+    use std::os::unix::net::UnixStream;
+    use wasmtime::{Engine, MemoryType, Store, Val, ValType};
+
+    const ROUNDS: usize = 20_000;
+
+    /// Numbers that look random and are the same in each run (Vigna's splitmix64).
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        }
+
+        /// Small numbers, such as descriptors and flags; addresses and lengths inside the memory and at its edges.
+        fn argument(&mut self, kind: &ValType) -> Val {
+            let number = self.next();
+            let number = match self.next() % 8 {
+                0..=2 => number % 8,
+                3 => number % 32,
+                4 | 5 => number % 65_536,
+                6 => (65_536 - number % 16) + number % 24,
+                _ => number,
+            };
+            match kind {
+                ValType::I32 => Val::I32(number as u32 as i32),
+                _ => Val::I64(number as i64),
+            }
+        }
+    }
+
+    /// A process whose calls have nothing to wait for: its socket's peer is gone.
+    fn process(folder: &std::path::Path) -> Process {
+        let (own, _) = UnixStream::pair().unwrap();
+        own.set_nonblocking(true).unwrap();
+        let open = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).clone();
+        let file = open.open(folder.join("file")).unwrap();
+        let directory = |read_only| {
+            let folder = std::fs::File::open(folder).unwrap();
+            Descriptor::Directory(Directory::preopened(
+                folder.into(),
+                launch::Directory { guest: "/".to_owned(), read_only },
+            ))
+        };
+        let descriptors = vec![
+            Descriptor::Standard(Standard::null()),
+            Descriptor::File(File::new(file.into(), false)),
+            directory(false),
+            directory(true),
+            Descriptor::Socket(Socket::accepted(Stream::Tcp(own.into()), true)),
+        ];
+        Process::of(descriptors)
+    }
+
+    #[test]
+    fn whatever_a_module_passes_a_call_answers_or_ends_it() {
+        let folder = std::env::temp_dir().join(format!("enarx-calls-{}", std::process::id()));
+        let engine = Engine::default();
+        let mut linker = Linker::new(&engine);
+        for name in NAMES {
+            assert!(define(&mut linker, "", name));
+        }
+        let mut numbers = Numbers(1);
+        let mut store = None;
+        for round in 0..ROUNDS {
+            if round % 500 == 0 {
+                let _ = std::fs::remove_dir_all(&folder);
+                std::fs::create_dir_all(&folder).unwrap();
+                let mut fresh = Store::new(&engine, Process::of(Vec::new()));
+                let memory = wasmtime::Memory::new(&mut fresh, MemoryType::new(1, Some(1))).unwrap();
+                memory.data_mut(&mut fresh).fill_with(|| numbers.next() as u8);
+                *fresh.data_mut() = process(&folder);
+                fresh.data_mut().memory = Some(memory);
+                store = Some(fresh);
+            }
+            let Some(store) = &mut store else { continue };
+            let name = NAMES[numbers.next() as usize % NAMES.len()];
+            if name == "poll_oneoff"
+                && let Some(memory) = store.data().memory
+            {
+                // No byte is zero, so no subscription is to a clock.
+                memory.data_mut(&mut *store).fill_with(|| numbers.next() as u8 | 1);
+            }
+            let Ok(Extern::Func(call)) = linker.get(&mut *store, "", name) else { panic!("{name}") };
+            let arguments: Vec<Val> = call.ty(&*store).params().map(|kind| numbers.argument(&kind)).collect();
+            let mut result = [Val::I32(-1)];
+            match call.call(&mut *store, &arguments, &mut result) {
+                Ok(()) => {
+                    assert!((0..=76).contains(&result[0].unwrap_i32()), "{name}{arguments:?}: {result:?}")
+                }
+                Err(error) => assert!(error.is::<BadPointer>(), "{name}{arguments:?}: {error:?}"),
+            }
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -220,6 +220,8 @@ pub fn path_open(
     opened: u32,
 ) -> Outcome {
     let flags = open_flags(oflags, base, fdflags)?;
+    // What is to be made does not exist yet, not even as a link (open(2), O_EXCL).
+    let lookup = if flags.contains(OFlags::CREATE | OFlags::EXCL) { 0 } else { lookup };
     let directory = process.table.directory(fd)?;
     let read_only = directory.read_only;
     let changes = flags.intersects(OFlags::CREATE | OFlags::TRUNC | OFlags::RDWR | OFlags::WRONLY);
@@ -259,7 +261,7 @@ fn open_flags(oflags: u32, rights: u64, fdflags: u32) -> Outcome<OFlags> {
         (oflags, oflags::EXCL, OFlags::EXCL),
         (oflags, oflags::TRUNC, OFlags::TRUNC),
         (fdflags, fdflags::APPEND, OFlags::APPEND),
-        (fdflags, fdflags::DSYNC, OFlags::DSYNC),
+        (fdflags, fdflags::DSYNC, OFlags::SYNC),
         (fdflags, fdflags::NONBLOCK, OFlags::NONBLOCK),
         (fdflags, fdflags::RSYNC, OFlags::SYNC),
         (fdflags, fdflags::SYNC, OFlags::SYNC),

@@ -57,14 +57,13 @@ impl AsFd for File {
     }
 }
 
-/// `fdflags` of a file opened with `opened`. Linux knows no RSYNC of its own: it has the value of SYNC, whose bits
-/// contain those of DSYNC.
+/// `fdflags` of a file opened with `opened`. Writes that wait for the disk do so in full: Linux has no RSYNC of its
+/// own, and data without its metadata is waited for on request only.
 fn flags(opened: OFlags) -> u16 {
     let given = [
         (OFlags::APPEND, fdflags::APPEND),
         (OFlags::NONBLOCK, fdflags::NONBLOCK),
-        (OFlags::DSYNC, fdflags::DSYNC),
-        (OFlags::SYNC, fdflags::SYNC | fdflags::RSYNC),
+        (OFlags::SYNC, fdflags::DSYNC | fdflags::RSYNC | fdflags::SYNC),
     ];
     given.into_iter().filter(|(flag, _)| opened.contains(*flag)).fold(0, |flags, (_, flag)| flags | flag)
 }
@@ -258,7 +257,6 @@ mod tests {
     fn flags_are_those_the_file_was_opened_with() {
         assert_eq!(flags(OFlags::RDWR), 0);
         assert_eq!(flags(OFlags::APPEND | OFlags::NONBLOCK), fdflags::APPEND | fdflags::NONBLOCK);
-        assert_eq!(flags(OFlags::DSYNC), fdflags::DSYNC);
         assert_eq!(flags(OFlags::SYNC), fdflags::DSYNC | fdflags::SYNC | fdflags::RSYNC);
     }
 }

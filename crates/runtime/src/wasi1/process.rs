@@ -38,6 +38,23 @@ impl Process {
     }
 }
 
+#[cfg(test)]
+impl Process {
+    /// A process with these descriptors.
+    pub fn of(descriptors: Vec<super::table::Descriptor>) -> Self {
+        let limits = api::manifest::Limits::default();
+        let strings = || Strings::new(["a".to_owned(), "b=c".to_owned()].into_iter());
+        Self {
+            limiter: Limiter::new(&limits),
+            output: Output::new(&limits),
+            args: strings(),
+            environment: strings(),
+            table: Table::of(descriptors),
+            memory: None,
+        }
+    }
+}
+
 /// Strings, each ended by a zero byte, in the form they are handed out in.
 struct Strings {
     bytes: Vec<u8>,

@@ -37,21 +37,29 @@ impl Socket {
         let kind = match &file.kind {
             FileKind::Listen { prot, addr, port } => {
                 let tls = identity(*prot)?.map(|identity| identity.server.clone());
-                let failed = |error| format!("cannot listen on {addr} port {port}: {error}");
+                let at = authority(addr, *port);
+                let failed = |error| format!("cannot listen on {at}: {error}");
                 let listener = Listener::bind(addr, *port, tls).map_err(failed)?;
                 host.listening(&file.name, *prot, listener.local_addr().map_err(failed)?);
                 Kind::Listener(listener)
             }
             FileKind::Connect { prot, host, port } => {
                 let tls = identity(*prot)?.map(|identity| identity.client.clone());
-                let failed = |error| format!("cannot connect to {host} port {port}: {error}");
-                Kind::Stream(dial(host, *port, tls).map_err(failed)?)
+                let to = authority(host, *port);
+                Kind::Stream(
+                    dial(host, *port, tls).map_err(|error| format!("cannot connect to {to}: {error}"))?,
+                )
             }
             FileKind::Null | FileKind::Stdin | FileKind::Stdout | FileKind::Stderr => {
                 return Err("not a socket".to_owned());
             }
         };
         Ok(Self { kind, nonblocking: false })
+    }
+
+    /// A socket that was connected to a listener.
+    pub const fn accepted(stream: Stream, nonblocking: bool) -> Self {
+        Self { kind: Kind::Stream(stream), nonblocking }
     }
 
     /// What may be done with it.
@@ -129,6 +137,11 @@ impl AsFd for Socket {
     }
 }
 
+/// A host and its port, as in a URL.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 pub fn sock_accept(
     process: &mut Process,
     memory: &mut Memory<'_>,
@@ -144,7 +157,7 @@ pub fn sock_accept(
         return Err(Errno::Mfile.into());
     }
     let stream = table.persist(fd, Interest::Read, Socket::accept)?;
-    let socket = Socket { kind: Kind::Stream(stream), nonblocking: flags != 0 };
+    let socket = Socket::accepted(stream, flags != 0);
     let number = table.insert(Descriptor::Socket(socket))?;
     Ok(memory.put_u32(accepted, number)?)
 }

@@ -65,6 +65,12 @@ impl Table {
         Ok(Self { slots, leaving: Vec::new() })
     }
 
+    /// These descriptors.
+    #[cfg(test)]
+    pub fn of(descriptors: Vec<Descriptor>) -> Self {
+        Self { slots: descriptors.into_iter().map(Some).collect(), leaving: Vec::new() }
+    }
+
     /// What stands behind `fd`.
     pub fn get(&mut self, fd: u32) -> Outcome<&mut Descriptor> {
         let slot = self.slots.get_mut(fd as usize).and_then(Option::as_mut);
