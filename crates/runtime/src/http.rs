@@ -1,5 +1,7 @@
 //! http
 
+pub mod outgoing;
+
 use crate::workload::Workload;
 use api::launch::Ending;
 use wasmtime::Engine;
