@@ -9,6 +9,7 @@ use crate::wasi2::stream::tls::{Bench, Tls};
 use crate::workload::Workload;
 use api::launch::Ending;
 use api::manifest::Prot;
+use rustls::ServerConfig;
 use rustls::pki_types::ServerName;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -98,12 +99,9 @@ impl Network {
         Ok(addresses)
     }
 
-    /// A connection taken from a declared listener.
-    pub fn accepted(&self, socket: TcpStream, prot: Prot) -> io::Result<Stream> {
-        let tls = match (prot, &self.identity) {
-            (Prot::Tls, Some(identity)) => Some(Tls::server(identity.server.clone(), self.bench.clone())?),
-            _ => None,
-        };
+    /// A connection taken from a listener, with TLS if there is a configuration for it.
+    pub fn accepted(&self, socket: TcpStream, tls: Option<&Arc<ServerConfig>>) -> io::Result<Stream> {
+        let tls = tls.map(|config| Tls::server(config.clone(), self.bench.clone())).transpose()?;
         Ok(Stream::new(socket, tls))
     }
 

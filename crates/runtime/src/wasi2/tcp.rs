@@ -13,6 +13,7 @@ pub use two::link as link_0_2;
 use crate::wasi2::network::Network;
 use crate::wasi2::policy::{Listener, Peer, Transport};
 use crate::wasi2::stream::Stream;
+use api::manifest::Prot;
 use rustix::io::Errno;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -241,7 +242,9 @@ impl Acceptor {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Tcp> {
         ready!(self.poll_ready(cx));
         let accepted = self.next.take().unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()));
-        let stream = accepted.and_then(|socket| self.network.accepted(socket, self.listener.prot));
+        let identity = (self.listener.prot == Prot::Tls).then(|| self.network.identity()).flatten();
+        let tls = identity.map(|identity| &identity.server);
+        let stream = accepted.and_then(|socket| self.network.accepted(socket, tls));
         let state = match stream {
             Ok(stream) => State::connected(stream),
             Err(error) => State::Failed(accept_error(error)),

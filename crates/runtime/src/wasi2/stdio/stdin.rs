@@ -3,6 +3,7 @@
 //! The descriptor is shared with whoever started the keep and stays blocking; a read follows only a poll that said
 //! it would not wait.
 
+use crate::sys;
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,7 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, Interest, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream};
 use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
@@ -32,7 +33,7 @@ struct Source {
 
 impl Stdin {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let watch = || AsyncFd::with_interest(io::stdin(), Interest::READABLE).ok();
+        let watch = || sys::watch_stdin().ok();
         let Some(stdin) = self.0.watched.get_or_init(watch) else { return Poll::Ready(()) };
         loop {
             // An error here would come back from the read.

@@ -122,7 +122,7 @@ impl Tls {
                 Err(error) => {
                     // One more step brings out the alert that tells the peer.
                     let _ = self.step(&mut used, outgoing);
-                    break Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                    break Err(io::Error::new(io::ErrorKind::ConnectionAborted, error));
                 }
             }
         };
