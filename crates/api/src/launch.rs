@@ -82,6 +82,8 @@ pub enum Notice {
     },
     /// The workload tried what its manifest does not declare, and was refused.
     Denied(Denial),
+    /// The workload failed to answer a request, for this reason; it goes on serving.
+    RequestFailed(String),
     /// The workload is over; nothing follows.
     Ended(Ending),
 }

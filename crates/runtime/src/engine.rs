@@ -29,6 +29,8 @@ pub enum Purpose {
     Requests {
         /// Instances at once.
         concurrency: u32,
+        /// Of WASI 0.3, which needs the component model's tasks; keeping track of them costs every call.
+        tasks: bool,
     },
 }
 
@@ -42,7 +44,7 @@ pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Endi
         })
         .cranelift_opt_level(OptLevel::Speed)
         .wasm_component_model(purpose != Purpose::Module)
-        .concurrency_support(purpose != Purpose::Module)
+        .concurrency_support(matches!(purpose, Purpose::Component | Purpose::Requests { tasks: true, .. }))
         // Traps name functions; the map from code to lines would make every cached workload half as large again.
         .generate_address_map(false)
         // Nothing unwinds through WebAssembly's frames: traps walk frame pointers. Registering takes milliseconds.
@@ -52,8 +54,9 @@ pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Endi
     config.with_custom_code_memory(Some(Arc::new(sys::CodePages)));
     let stack = usize::try_from(limits.stack).unwrap_or(usize::MAX);
     config.max_wasm_stack(stack).async_stack_size(stack.saturating_add(HOST_STACK));
-    if let Purpose::Requests { concurrency } = purpose {
-        config.allocation_strategy(pool(concurrency, limits));
+    if let Purpose::Requests { concurrency, .. } = purpose {
+        // Requests share a thread: see `http::clock`.
+        config.epoch_interruption(true).allocation_strategy(pool(concurrency, limits));
     }
     Engine::new(&config).map_err(|error| Ending::Failed(format!("no engine: {error:#}")))
 }

@@ -61,6 +61,11 @@ impl Host {
         }
     }
 
+    /// Tells the host that the workload failed to answer a request, and serves on.
+    pub fn request_failed(&self, why: &str) {
+        self.notify(&Notice::RequestFailed(why.to_owned()));
+    }
+
     /// Tells the host where the listener `name` is bound.
     pub fn listening(&self, name: &str, prot: Prot, addr: SocketAddr) {
         self.notify(&Notice::Listening { name: name.to_owned(), prot, addr });

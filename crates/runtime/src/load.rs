@@ -60,7 +60,10 @@ pub enum Flavour {
     /// Once, from its start function to its end.
     Command,
     /// For each request that arrives at a declared listener.
-    Http,
+    Http {
+        /// By the asynchronous functions of WASI 0.3.
+        tasks: bool,
+    },
 }
 
 /// Loads the workload.
@@ -71,8 +74,8 @@ pub fn load(workload: &Workload) -> Result<Loaded, Ending> {
     let purpose = match (kind, flavour) {
         (Kind::Module, _) => Purpose::Module,
         (Kind::Component, Flavour::Command) => Purpose::Component,
-        (Kind::Component, Flavour::Http) => {
-            Purpose::Requests { concurrency: workload.manifest.http.concurrency }
+        (Kind::Component, Flavour::Http { tasks }) => {
+            Purpose::Requests { concurrency: workload.manifest.http.concurrency, tasks }
         }
     };
     let source = Source { bytes: Arc::new(bytes), kind, purpose };
@@ -229,7 +232,8 @@ fn read(workload: &Workload) -> Result<Mapping, Ending> {
 /// Reads the outline of the workload, without its code: what it exports, and how much there would be to compile.
 fn flavour(bytes: &[u8]) -> Result<Flavour, Ending> {
     let bad = |error: wasmtime::wasmparser::BinaryReaderError| Ending::BadModule(error.to_string());
-    let (mut functions, mut depth, mut http, mut command) = (0, 0_u32, false, false);
+    let (mut functions, mut depth) = (0, 0_u32);
+    let (mut http, mut tasks, mut command) = (false, false, false);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(bad)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
@@ -238,8 +242,8 @@ fn flavour(bytes: &[u8]) -> Result<Flavour, Ending> {
             Payload::ComponentExportSection(exports) if depth == 0 => {
                 for export in exports {
                     let name = export.map_err(bad)?.name.name;
-                    http |= name.starts_with("wasi:http/incoming-handler@")
-                        || name.starts_with("wasi:http/handler@");
+                    tasks |= name.starts_with("wasi:http/handler@");
+                    http |= tasks || name.starts_with("wasi:http/incoming-handler@");
                     command |= name.starts_with("wasi:cli/run@");
                 }
             }
@@ -249,5 +253,5 @@ fn flavour(bytes: &[u8]) -> Result<Flavour, Ending> {
     if functions > FUNCTIONS_LIMIT {
         return Err(Ending::Limit(format!("{functions} functions (at most {FUNCTIONS_LIMIT} are compiled)")));
     }
-    Ok(if http && !command { Flavour::Http } else { Flavour::Command })
+    Ok(if http && !command { Flavour::Http { tasks } } else { Flavour::Command })
 }

@@ -30,6 +30,8 @@ pub enum Event {
     },
     /// The workload tried what its manifest does not declare, and was refused.
     Denied(Denial),
+    /// The workload failed to answer a request, for this reason; it goes on serving.
+    RequestFailed(String),
     /// The compile cache failed; the run does not depend on it.
     CacheFailed(String),
 }
@@ -88,6 +90,7 @@ pub(super) fn serve(channel: &mut UnixStream, cache: Option<&Store>, report: &mu
             }
             Notice::Listening { name, prot, addr } => report(Event::Listening { name, prot, addr }),
             Notice::Denied(denial) => report(Event::Denied(denial)),
+            Notice::RequestFailed(why) => report(Event::RequestFailed(why)),
             Notice::Ended(ending) => return Told::Ended(ending),
         }
     }
