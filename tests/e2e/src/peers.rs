@@ -8,6 +8,7 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, ServerConfig, ServerConnection,
     SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -37,6 +38,15 @@ pub fn connect_with(
     let name = ServerName::try_from("localhost").expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
     StreamOwned::new(connection, connect_plain(address))
+}
+
+/// Says goodbye as TLS wants it, and nothing else; before that, hello, if that was not said yet.
+pub fn leave(mut stream: Client) {
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).expect("a handshake");
+    }
+    stream.conn.send_close_notify();
+    stream.flush().expect("a peer that reads");
 }
 
 /// Connects without TLS.

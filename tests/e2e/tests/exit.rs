@@ -7,7 +7,7 @@ use e2e::run::Run;
 #[test]
 fn proc_exit_is_passed_on() {
     for code in [0, 1, 7, 31, 125, 126, 134, 255] {
-        Run::new(wasip1("exit")).args([&code.to_string()]).end().check(code, "", "");
+        Run::new(wasip1("exit")).args(&[&code.to_string()]).end().check(code, "", "");
     }
 }
 
@@ -15,15 +15,15 @@ fn proc_exit_is_passed_on() {
 fn a_return_value_of_main_is_passed_on() {
     let Some(exit) = c("exit") else { return };
     for code in [0, 5, 200] {
-        Run::new(&exit).args([&code.to_string()]).end().check(code, "", "");
+        Run::new(&exit).args(&[&code.to_string()]).end().check(code, "", "");
     }
 }
 
 /// WASI 0.2 programs of today's Rust can say success or failure, nothing else.
 #[test]
 fn components_succeed_or_fail() {
-    Run::new(wasip2("exit")).args(["0"]).end().check(0, "", "");
-    Run::new(wasip2("exit")).args(["7"]).end().check(1, "", "");
+    Run::new(wasip2("exit")).args(&["0"]).end().check(0, "", "");
+    Run::new(wasip2("exit")).args(&["7"]).end().check(1, "", "");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn an_indirect_call_of_the_wrong_type_traps() {
 fn a_panic_traps_and_says_where() {
     for program in [wasip1("crash"), wasip2("crash")] {
         let error = "[..]on purpose\n[..]error: the workload trapped: wasm trap: [..]unreachable[..]\n[..]";
-        Run::new(program).args(["panic"]).end().check(134, "", error);
+        Run::new(program).args(&["panic"]).end().check(134, "", error);
     }
 }
 

@@ -20,7 +20,7 @@ fn preopen(folder: &Path, guest: &str) -> String {
 fn a_directory_is_read_and_changed() {
     for program in [wasip1("files"), wasip2("files")] {
         let folder = folder();
-        let run = Run::new(program).options(["--dir", &preopen(folder.path(), "/data")]).args(["/data"]);
+        let run = Run::new(program).options(["--dir", &preopen(folder.path(), "/data")]).args(&["/data"]);
         run.end().check(
             0,
             "found: greetings\noutside: refused\ntail: three\ncontent: one TWO!\n\
@@ -37,7 +37,7 @@ fn a_directory_may_be_read_only() {
     for program in [wasip1("files"), wasip2("files")] {
         let folder = folder();
         let run = Run::new(program).options(["--dir", &preopen(folder.path(), "/data:ro")]);
-        run.args(["/data", "--read-only"]).end().check(
+        run.args(&["/data", "--read-only"]).end().check(
             0,
             "found: greetings\noutside: refused\nchanges: refused\n",
             "",
@@ -50,7 +50,7 @@ fn without_the_option_there_are_no_files() {
     let folder = folder();
     let path = folder.path().to_str().expect("a path in UTF-8").to_owned();
     for program in [wasip1("files"), wasip2("files")] {
-        Run::new(program).args([&path]).end().check(1, "", "Error: [..]");
+        Run::new(program).args(&[&path]).end().check(1, "", "Error: [..]");
     }
 }
 

@@ -6,7 +6,7 @@ use e2e::run::Run;
 use std::time::{Duration, Instant};
 
 const LIMIT: i32 = 124;
-const BAD_MODULE: i32 = 126;
+
 const TRAP: i32 = 134;
 
 fn limited(run: Run, limits: &str) -> Run {
@@ -17,7 +17,7 @@ fn limited(run: Run, limits: &str) -> Run {
 fn an_endless_loop_ends_at_its_deadline() {
     for program in [wasip1("crash"), wasip2("crash")] {
         let begin = Instant::now();
-        let ended = limited(Run::new(program).args(["loop"]), "deadline = '200ms'").end();
+        let ended = limited(Run::new(program).args(&["loop"]), "deadline = '200ms'").end();
         ended.check(LIMIT, "", "error: the workload reached its limit: [..]deadline of 200ms[..]\n");
         assert!(begin.elapsed() >= Duration::from_millis(200));
     }
@@ -26,7 +26,7 @@ fn an_endless_loop_ends_at_its_deadline() {
 #[test]
 fn a_long_sleep_ends_at_the_deadline() {
     for program in [wasip1("crash"), wasip2("crash")] {
-        let ended = limited(Run::new(program).args(["sleep"]), "deadline = '200ms'").end();
+        let ended = limited(Run::new(program).args(&["sleep"]), "deadline = '200ms'").end();
         ended.check(LIMIT, "", "error: the workload reached its limit: [..]deadline of 200ms[..]\n");
     }
 }
@@ -34,7 +34,7 @@ fn a_long_sleep_ends_at_the_deadline() {
 #[test]
 fn an_endless_loop_ends_when_its_fuel_does() {
     for program in [wasip1("crash"), wasip2("crash")] {
-        let ended = limited(Run::new(program).args(["loop"]), "fuel = 10000000").end();
+        let ended = limited(Run::new(program).args(&["loop"]), "fuel = 10000000").end();
         ended.check(LIMIT, "", "error: the workload reached its limit: [..]fuel[..]\n");
     }
 }
@@ -47,7 +47,7 @@ fn fuel_is_enough_for_a_short_program() {
 #[test]
 fn endless_output_ends_at_its_limit() {
     for program in [wasip1("crash"), wasip2("crash")] {
-        let ended = limited(Run::new(program).args(["output"]), "output = '1 MiB'").end();
+        let ended = limited(Run::new(program).args(&["output"]), "output = '1 MiB'").end();
         assert!(ended.stdout.len() <= 1 << 20, "{} bytes", ended.stdout.len());
         ended.check(LIMIT, "[..]", "error: the workload reached its limit: [..]output[..]\n");
     }
@@ -55,7 +55,7 @@ fn endless_output_ends_at_its_limit() {
 
 #[test]
 fn a_reader_that_goes_away_ends_endless_output() {
-    let keep = Run::new(wasip1("crash")).args(["output"]).start();
+    let keep = Run::new(wasip1("crash")).args(&["output"]).start();
     keep.printed("xxxx");
     assert_eq!(keep.kill().code, None);
 }
@@ -63,7 +63,7 @@ fn a_reader_that_goes_away_ends_endless_output() {
 #[test]
 fn memory_is_refused_beyond_its_limit() {
     for program in [wasip1("crash"), wasip2("crash")] {
-        let ended = limited(Run::new(program).args(["memory"]), "memory = '64 MiB'").end();
+        let ended = limited(Run::new(program).args(&["memory"]), "memory = '64 MiB'").end();
         ended.check(0, "no more memory\n", "");
     }
 }
@@ -91,8 +91,9 @@ fn tables_are_limited() {
 #[test]
 fn deep_recursion_traps() {
     for program in [wasip1("crash"), wasip2("crash")] {
-        let ended = Run::new(program).args(["recursion"]).end();
-        ended.check(TRAP, "", "error: the workload trapped: wasm trap: [..]stack[..]\n");
+        // Rust's own stack, in memory, ends before or after WebAssembly's.
+        let ended = Run::new(program).args(&["recursion"]).end();
+        ended.check(TRAP, "", "error: the workload trapped: wasm trap: [..]\n");
     }
     let module = r#"(module (func $down (export "_start") call $down))"#;
     let error = "error: the workload trapped: wasm trap: [..]stack[..]\n";
@@ -110,6 +111,6 @@ fn a_module_file_beyond_its_limit() {
 fn a_million_functions() {
     let begin = Instant::now();
     let ended = Run::bytes(&many_functions(1_000_000)).end();
-    ended.check(BAD_MODULE, "", "error: the workload cannot be loaded: [..]functions[..]\n");
+    ended.check(LIMIT, "", "error: the workload reached its limit: 1000000 functions [..]\n");
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }

@@ -58,7 +58,7 @@ fn start_function_writes() {
 fn arguments_follow_those_of_the_manifest() {
     for program in [wasip1("show"), wasip2("show")] {
         let run = Run::new(program).manifest("args = ['--first', 'a b']\n[env]\nLEVEL = 'info'\n");
-        run.args(["last", ""]).end().check(
+        run.args(&["last", ""]).end().check(
             0,
             "args[0]=main.wasm\nargs[1]=--first\nargs[2]=a b\nargs[3]=last\nargs[4]=\n\
              FD_COUNT=3\nFD_NAMES=stdin:stdout:stderr\nLEVEL=info\n",

@@ -1,6 +1,6 @@
 //! Sockets declared with `prot = "tls"`: the program sees plain bytes, its peers TLS.
 
-use e2e::peers::{Authority, accept, connect, connect_plain, connect_with, listen};
+use e2e::peers::{Authority, accept, connect, connect_plain, connect_with, leave, listen};
 use e2e::programs::{c, wasip1};
 use e2e::run::{Keep, Run};
 use e2e::tools::find;
@@ -30,12 +30,6 @@ fn ask(mut stream: impl Read + Write, question: &[u8]) {
     let mut answer = vec![0; question.len()];
     stream.read_exact(&mut answer).expect("a peer that answers");
     assert!(answer == question, "another answer");
-}
-
-/// Says goodbye as TLS wants it, and nothing else.
-fn leave(mut stream: e2e::peers::Client) {
-    stream.conn.send_close_notify();
-    stream.flush().expect("a peer that reads");
 }
 
 #[test]
@@ -81,11 +75,7 @@ fn many_at_once(program: PathBuf) {
 
 /// A peer that connects and leaves at once ends the echo programs.
 fn goodbye(keep: Keep) {
-    let mut last = connect(keep.address("echo"));
-    while last.conn.is_handshaking() {
-        last.conn.complete_io(&mut last.sock).expect("a handshake");
-    }
-    leave(last);
+    leave(connect(keep.address("echo")));
     keep.end().check(0, "[..]", "[..]");
 }
 
@@ -145,7 +135,9 @@ fn non_blocking_sockets_say_so() {
     let Some(program) = c("nonblocking") else { return };
     let keep = serve(program);
     keep.printed("accept would block\n");
+    // The handshake begins with the first byte written.
     let mut stream = connect(keep.address("echo"));
+    keep.printed("recv would block\n");
     stream.write_all(b"now").expect("a peer that reads");
     keep.end().check(0, "accept would block\nrecv would block\n[..]received now\n", "[..]");
 }
