@@ -4,9 +4,12 @@
 //! Parts that all environments share stand here; each environment has its section in a module of its own.
 
 pub mod bits;
+pub mod dcap;
 pub mod hex;
 mod hint;
+pub mod sgx;
 pub mod snp;
+pub mod tdx;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -62,6 +65,12 @@ pub struct Rules {
     /// AMD SEV-SNP.
     #[serde(default)]
     pub snp: snp::SnpPolicy,
+    /// Intel SGX.
+    #[serde(default)]
+    pub sgx: sgx::SgxPolicy,
+    /// Intel TDX.
+    #[serde(default)]
+    pub tdx: tdx::TdxPolicy,
 }
 
 /// What is accepted at all.
@@ -162,7 +171,7 @@ impl Policy {
         if rules.version != VERSION {
             return Err(PolicyError::Version { found: rules.version });
         }
-        if let Some(message) = rules.snp.contradiction() {
+        if let Some(message) = rules.snp.contradiction().or_else(|| rules.sgx.contradiction()) {
             return Err(PolicyError::Contradiction(message));
         }
         // Plain data with string keys: serialization cannot fail.
