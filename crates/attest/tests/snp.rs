@@ -124,8 +124,8 @@ fn signatures_hold() {
     // The order of P-384 (FIPS 186-4, D.1.2.4), little-endian.
     let mut order = [0xFF; 48];
     order[..24].copy_from_slice(&[
-        0x73, 0x29, 0xC5, 0xCC, 0x6A, 0x19, 0xEC, 0xEC, 0x7A, 0xA7, 0xB0, 0x48, 0xB2, 0x0D, 0x1A, 0x58, 0xDF, 0x2D,
-        0x37, 0xF4, 0x81, 0x4D, 0x63, 0xC7,
+        0x73, 0x29, 0xC5, 0xCC, 0x6A, 0x19, 0xEC, 0xEC, 0x7A, 0xA7, 0xB0, 0x48, 0xB2, 0x0D, 0x1A, 0x58, 0xDF,
+        0x2D, 0x37, 0xF4, 0x81, 0x4D, 0x63, 0xC7,
     ]);
     for (name, at) in [("R", 0x2A0), ("S", 0x2E8)] {
         forged(&format!("{name} is zero"), at, [0; 48]);
@@ -353,7 +353,9 @@ fn who_launched_what_and_where() {
     let mut vlek = Scene::vlek();
     vlek.policy = "snp.csp = [\"CN=other.example\"]".into();
     judge("another cloud", &vlek, Some(Reason::SnpCsp));
-    for (vmpl, highest, expected) in [(1, 0, Some(Reason::SnpVmpl)), (1, 1, None), (0xFF, 9, Some(Reason::SnpVmpl))] {
+    for (vmpl, highest, expected) in
+        [(1, 0, Some(Reason::SnpVmpl)), (1, 1, None), (0xFF, 9, Some(Reason::SnpVmpl))]
+    {
         check("VMPL", expected, |scene| {
             scene.write(0x30, &[vmpl; 4][..if vmpl == 0xFF { 4 } else { 1 }]);
             scene.policy = format!("snp.maximum_vmpl = {highest}");
@@ -403,7 +405,9 @@ fn bindings_hold() {
         });
     }
     check("workload", Reason::WorkloadMismatch, |scene| scene.reference.workload = Some(vec![1; 32]));
-    check("no workload at all", Reason::WorkloadMismatch, |scene| scene.reference.workload = Some(Vec::new()));
+    check("no workload at all", Reason::WorkloadMismatch, |scene| {
+        scene.reference.workload = Some(Vec::new())
+    });
     check("workload", None, |scene| {
         scene.write(0xC0, &[1; 32]);
         scene.reference.workload = Some(vec![1; 48]);

@@ -153,7 +153,13 @@ impl Leaf {
 
 impl List {
     pub fn new(source: Option<&'static str>) -> Self {
-        Self { dates: ["260501000000Z", "260701000000Z"], number: 7, serials: vec![99], source, forged: false }
+        Self {
+            dates: ["260501000000Z", "260701000000Z"],
+            number: 7,
+            serials: vec![99],
+            source,
+            forged: false,
+        }
     }
 
     pub fn der(&self, issuer: &str, keys: &Keys) -> Vec<u8> {
@@ -300,7 +306,8 @@ impl Scene {
     pub fn policy(&self, root: &[u8]) -> Policy {
         let root: String = sha256(root).iter().map(|byte| format!("{byte:02x}")).collect();
         let named = if self.named { root } else { "00".repeat(32) };
-        let shared = format!("accept.development_roots = [\"{named}\"]\nfreshness.binding_required = false\n");
+        let shared =
+            format!("accept.development_roots = [\"{named}\"]\nfreshness.binding_required = false\n");
         Policy::from_toml(&format!("{shared}{}", self.policy)).expect("policy is valid")
     }
 
