@@ -28,6 +28,7 @@ extern crate std;
 
 pub mod appraise;
 pub mod binding;
+pub mod cbor;
 pub mod cca;
 pub mod claims;
 pub mod crypto;
