@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 
 use crate::evidence::Tee;
 use crate::roots::Grade;
-use crate::snp;
 use crate::time::Window;
 use crate::x509::crl::Coverage;
+use crate::{cca, nitro, snp, vtpm};
 
 /// What evidence claims.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,22 @@ pub struct Root {
 pub enum Detail {
     /// AMD SEV-SNP.
     Snp(Box<snp::Claims>),
+    /// Arm CCA.
+    Cca(Box<cca::Claims>),
+    /// AWS Nitro enclaves.
+    Nitro(Box<nitro::Claims>),
+    /// Azure's virtual TPM, around what the silicon says.
+    Vtpm(Box<vtpm::Claims>),
     /// Nothing more.
     None,
+}
+
+impl Detail {
+    /// What the silicon says, where a virtual TPM wraps it.
+    pub fn silicon(&self) -> &Self {
+        match self {
+            Self::Vtpm(claims) => &claims.silicon,
+            _ => self,
+        }
+    }
 }

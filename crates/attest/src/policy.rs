@@ -3,8 +3,12 @@
 //! TOML or JSON, strict: an unknown key is an error. A file of the old Steward (tables `snp` and `sgx` alone) is a policy.
 //! Parts that all environments share stand here; each environment has its section in a module of its own.
 
+pub mod cca;
+pub mod digest;
 pub mod hex;
+pub mod nitro;
 pub mod snp;
+pub mod vtpm;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -41,6 +45,15 @@ pub struct Policy {
     /// AMD SEV-SNP.
     #[serde(default)]
     pub snp: snp::SnpPolicy,
+    /// Arm CCA.
+    #[serde(default)]
+    pub cca: cca::CcaPolicy,
+    /// AWS Nitro enclaves.
+    #[serde(default)]
+    pub nitro: nitro::NitroPolicy,
+    /// Azure's virtual TPM, around SEV-SNP or TDX.
+    #[serde(default)]
+    pub vtpm: vtpm::VtpmPolicy,
 }
 
 /// What is accepted at all.
