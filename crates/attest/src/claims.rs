@@ -11,7 +11,7 @@ use crate::evidence::Tee;
 use crate::roots::Grade;
 use crate::time::Window;
 use crate::x509::crl::Coverage;
-use crate::{cca, nitro, snp, vtpm};
+use crate::{cca, nitro, sgx, snp, tdx, vtpm};
 
 /// What evidence claims.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,10 @@ pub struct Root {
 pub enum Detail {
     /// AMD SEV-SNP.
     Snp(Box<snp::Claims>),
+    /// Intel SGX.
+    Sgx(Box<sgx::Claims>),
+    /// Intel TDX.
+    Tdx(Box<tdx::Claims>),
     /// Arm CCA.
     Cca(Box<cca::Claims>),
     /// AWS Nitro enclaves.

@@ -76,10 +76,12 @@ reasons! {
     CrlSignature Signature "crl.signature" "The revocation list is signed by the issuer it names.";
     CrlStale Stale "crl.stale" "The revocation list covers the time of judgement.";
     CrlAge Stale "crl.age" "The revocation list is no older than the policy allows.";
+    CrlNumber Stale "crl.number" "The revocation list's number reaches the policy's minimum.";
     CrlRevoked Revoked "crl.revoked" "No certificate of the chain is revoked.";
 
     BindingMismatch Signature "binding.mismatch" "The evidence is bound to the expected key and claims.";
     BindingMissing Policy "binding.missing" "A binding is expected and was given to compare with.";
+    BindingLegacy Policy "binding.legacy" "The policy accepts evidence that is bound to a key alone.";
     NonceMissing Policy "nonce.missing" "The evidence answers a nonce of the verifier.";
 
     TeeRefused Policy "tee.refused" "The policy accepts this kind of environment.";
@@ -101,6 +103,9 @@ reasons! {
     SnpChipMasked Policy "snp.chip.masked" "The report names its chip.";
     SnpTcbOrder Tcb "snp.tcb.order" "COMMITTED and REPORTED are not above CURRENT.";
     SnpTcbMinimum Tcb "snp.tcb.minimum" "Reported, committed and launch TCB reach the policy's minimum.";
+    SnpTcbSettled Tcb "snp.tcb.settled" "Committed, reported and launch TCB are the same.";
+    SnpFirmware Tcb "snp.firmware" "The committed firmware version reaches the policy's minimum.";
+    SnpGuestSvn Tcb "snp.guest-svn" "GUEST_SVN reaches the policy's minimum.";
     SnpMitigation Tcb "snp.mitigation" "The mitigation vectors have every bit that the policy demands.";
     SnpGuestPolicy Policy "snp.guest-policy" "Every bit of the guest policy is as demanded.";
     SnpPlatform Policy "snp.platform" "Every bit of PLATFORM_INFO is as demanded.";
@@ -109,6 +114,7 @@ reasons! {
     SnpMigrationAgent Policy "snp.migration-agent" "No migration agent is associated.";
     SnpAuthorKey Measurement "snp.author-key" "The author key is an accepted signer.";
     SnpIdKey Measurement "snp.id-key" "The ID key is an accepted one.";
+    SnpLaunchIds Measurement "snp.launch-ids" "FAMILY_ID, IMAGE_ID and HOST_DATA are accepted ones.";
     SnpChip Policy "snp.chip" "The chip is on the allow list and on no deny list.";
     SnpCsp Policy "snp.csp" "The VLEK belongs to an accepted cloud provider.";
     SnpLine Policy "snp.line" "The product line is accepted.";
@@ -121,6 +127,7 @@ reasons! {
     IntelCollateralMissing Stale "intel.collateral.missing" "TCB info and QE identity are given.";
     IntelCollateralSignature Signature "intel.collateral.signature" "TCB info and QE identity are signed by Intel.";
     IntelCollateralStale Stale "intel.collateral.stale" "TCB info and QE identity cover the time of judgement.";
+    IntelCollateralAge Stale "intel.collateral.age" "TCB info and QE identity are no older than the policy allows.";
     IntelCollateralMatch Signature "intel.collateral.match" "TCB info is for the platform's FMSPC and PCE.";
     IntelTcbUnsupported Tcb "intel.tcb.unsupported" "A TCB level of the collateral matches the platform.";
     IntelTcbRevoked Revoked "intel.tcb.revoked" "The platform's TCB level is not revoked.";
@@ -132,6 +139,7 @@ reasons! {
     SgxAttributes Policy "sgx.attributes" "Attributes and MISCSELECT are as demanded.";
     SgxProduct Measurement "sgx.product" "ISVPRODID is accepted.";
     SgxVersion Tcb "sgx.version" "ISVSVN reaches the policy's minimum.";
+    SgxConfiguration Measurement "sgx.configuration" "CONFIGID, CONFIGSVN and the other ids of KSS are as demanded.";
     TdxModule Signature "tdx.module" "The TDX module is Intel's.";
     TdxAttributes Policy "tdx.attributes" "TD attributes and XFAM are as demanded.";
     TdxServiceTd Policy "tdx.service-td" "No service TD is bound, or the policy allows it.";

@@ -98,7 +98,7 @@ mod tests {
         check("0", "ab", false);
         check("0", &"xy".repeat(48), false);
         let policy = Policy::from_toml(&alloc::format!("[vtpm.pcrs]\n7 = [\"{digest}\"]")).expect("valid");
-        let json = serde_json::to_string(&policy).expect("serializes");
+        let json = serde_json::to_string(&*policy).expect("serializes");
         assert_eq!(Policy::from_json(&json), Ok(policy));
     }
 }
