@@ -95,10 +95,17 @@ fn judge(claims: &Claims, reference: &ReferenceValues, policy: &Policy, now: Tim
     trust(claims, policy, checks);
     revocation(claims, policy, now, checks);
     workload(claims, reference, policy, checks);
-    match &claims.detail {
+    if let Detail::Vtpm(detail) = &claims.detail {
+        vtpm::appraise(claims, detail, &policy.vtpm, checks);
+    }
+    match claims.detail.silicon() {
         Detail::Snp(detail) => snp::appraise(claims, detail, &policy.snp, checks),
         Detail::Sgx(detail) => sgx::appraise(detail, &policy.sgx, now, checks),
         Detail::Tdx(detail) => tdx::appraise(detail, &policy.tdx, now, checks),
+        Detail::Cca(detail) => cca::appraise(claims, detail, &policy.cca, checks),
+        Detail::Nitro(detail) => nitro::appraise(claims, detail, &policy.nitro, now, checks),
+        // A virtual TPM wraps no other one.
+        Detail::Vtpm(_) => {}
         Detail::None => {}
     }
 }

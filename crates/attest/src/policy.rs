@@ -4,12 +4,16 @@
 //! Parts that all environments share stand here; each environment has its section in a module of its own.
 
 pub mod bits;
+pub mod cca;
 pub mod dcap;
+pub mod digest;
 pub mod hex;
 mod hint;
+pub mod nitro;
 pub mod sgx;
 pub mod snp;
 pub mod tdx;
+pub mod vtpm;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -71,6 +75,15 @@ pub struct Rules {
     /// Intel TDX.
     #[serde(default)]
     pub tdx: tdx::TdxPolicy,
+    /// Arm CCA.
+    #[serde(default)]
+    pub cca: cca::CcaPolicy,
+    /// AWS Nitro enclaves.
+    #[serde(default)]
+    pub nitro: nitro::NitroPolicy,
+    /// Azure's virtual TPM, around SEV-SNP or TDX.
+    #[serde(default)]
+    pub vtpm: vtpm::VtpmPolicy,
 }
 
 /// What is accepted at all.

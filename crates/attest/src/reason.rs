@@ -145,21 +145,29 @@ reasons! {
     TdxServiceTd Policy "tdx.service-td" "No service TD is bound, or the policy allows it.";
     TdxRegisters Measurement "tdx.registers" "RTMRs and configuration fields are as demanded.";
 
+    CcaKeyMissing Stale "cca.key.missing" "The key of the platform instance is configured.";
     CcaPlatformSignature Signature "cca.platform.signature" "The platform token is signed by a trusted CPAK.";
     CcaRealmSignature Signature "cca.realm.signature" "The realm token is signed by its RAK.";
     CcaBinding Signature "cca.binding" "The platform token names the RAK.";
-    CcaLifecycle Debug "cca.lifecycle" "The platform is in a secured state.";
+    CcaLifecycle Debug "cca.lifecycle" "The platform is in an accepted state.";
+    CcaProfile Policy "cca.profile" "Both tokens have an accepted profile.";
+    CcaPlatform Policy "cca.platform" "Implementation and instance of the platform are accepted.";
+    CcaComponents Measurement "cca.components" "Every software component has an accepted signer and measurement.";
     CcaRegisters Measurement "cca.registers" "RIM, REMs and personalization are as demanded.";
 
     NitroSignature Signature "nitro.signature" "The document is signed by its certificate.";
-    NitroDebug Debug "nitro.debug" "The enclave does not run in debug mode.";
+    NitroBundle Signature "nitro.bundle" "The bundle is the chain of the certificate, the root first.";
     NitroAge Stale "nitro.age" "The document was made close to the time of judgement.";
     NitroPcr Measurement "nitro.pcr" "The PCRs are as demanded.";
 
     VtpmBinding Signature "vtpm.binding" "The report names the runtime data.";
+    VtpmReport Signature "vtpm.report" "The TD report and the TD quote say the same.";
+    VtpmQuoteMissing Stale "vtpm.quote.missing" "A TPM quote, and for TDX a TD quote, comes with the report.";
     VtpmQuoteSignature Signature "vtpm.quote.signature" "The TPM quote is signed by the attestation key.";
+    VtpmKey Signature "vtpm.key" "The certificate of the attestation key, where it is given or demanded, is of that key.";
     VtpmPcr Measurement "vtpm.pcr" "The PCRs are those that were quoted, and as demanded.";
-    VtpmNonce Signature "vtpm.nonce" "The TPM quote answers the expected nonce.";
+    VtpmNonce Signature "vtpm.nonce" "The TPM quote answers a nonce, and the user data repeat it where they must.";
+    VtpmConfiguration Policy "vtpm.configuration" "The virtual machine is configured as demanded.";
 }
 
 impl fmt::Display for Reason {
