@@ -49,7 +49,10 @@ fn main() -> Result<()> {
     for (name, section) in SECTIONS {
         if chosen.is_empty() || chosen.iter().any(|chosen| chosen == name) {
             println!("… {name}");
-            section(&setup, &mut table)?;
+            // One that cannot be measured does not take the others with it.
+            if let Err(error) = section(&setup, &mut table) {
+                table.skip(name, &format!("failed: {error:#}"));
+            }
         }
     }
     print!("{table}");

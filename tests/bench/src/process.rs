@@ -151,15 +151,15 @@ impl Family {
         Ok(ticks as f64 / 100.0)
     }
 
-    /// Largest resident size so far in megabytes, all members together.
-    pub fn memory(&self) -> Result<f64> {
-        let mut kibibytes = 0;
+    /// Largest resident size of each member so far, in megabytes.
+    pub fn memory(&self) -> Result<Vec<f64>> {
+        let mut sizes = Vec::new();
         for id in &self.0 {
             let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
             let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-            kibibytes += line.trim().trim_end_matches(" kB").parse::<u64>()?;
+            sizes.push(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0 / 1e6);
         }
-        Ok(kibibytes as f64 * 1024.0 / 1e6)
+        Ok(sizes)
     }
 }
 

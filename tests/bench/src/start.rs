@@ -40,14 +40,16 @@ fn memory(setup: &Setup, table: &mut Table) -> Result<()> {
     let program = setup.guest("wasm32-wasip1/release", "rot13");
     let ours = waiting(setup.enarx(&[]).arg(&program))?;
     let theirs = match setup.wasmtime_cached() {
-        Some(mut command) => format!("{:.1} MB", waiting(command.arg(&program))?),
-        None => "–".to_owned(),
+        Some(mut command) => waiting(command.arg(&program))?,
+        None => Vec::new(),
     };
-    table.ratio("memory of a WASI 0.1 program, MB", format!("{ours:.1} MB"), theirs, ours, Goal::AtMost(8.0));
+    let words = |sizes: &[f64]| sizes.iter().map(|size| format!("{size:.1}")).collect::<Vec<_>>().join(" + ");
+    let what = "memory of a WASI 0.1 program, enarx + runtime, MB";
+    table.ratio(what, words(&ours), words(&theirs), ours.iter().sum(), Goal::AtMost(8.0));
     Ok(())
 }
 
-fn waiting(command: &mut Command) -> Result<f64> {
+fn waiting(command: &mut Command) -> Result<Vec<f64>> {
     cost(command)?;
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut stdin = child.stdin.take().context("a pipe")?;

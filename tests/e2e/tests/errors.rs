@@ -95,7 +95,7 @@ fn an_unreachable_peer_is_named() {
     drop(gone);
     let manifest =
         format!("[[files]]\nkind = 'connect'\nname = 'a'\nhost = '127.0.0.1'\nport = {port}\nprot = 'tcp'");
-    let error = format!("error: files[0] (`a`): cannot connect to 127.0.0.1 port {port}: [..]\n");
+    let error = format!("error: files[0] (`a`): cannot connect to 127.0.0.1:{port}: [..]\n");
     Run::wat(r#"(module (func (export "_start")))"#).manifest(&manifest).end().check(1, "", &error);
 }
 
@@ -105,6 +105,6 @@ fn a_port_in_use_is_named() {
     let port = other.local_addr().expect("an address").port();
     let manifest =
         format!("[[files]]\nkind = 'listen'\nname = 'a'\naddr = '127.0.0.1'\nport = {port}\nprot = 'tcp'");
-    let error = format!("error: files[0] (`a`): cannot listen on 127.0.0.1 port {port}: [..]\n");
+    let error = format!("error: files[0] (`a`): cannot listen on 127.0.0.1:{port}: [..]\n");
     Run::wat(r#"(module (func (export "_start")))"#).manifest(&manifest).end().check(1, "", &error);
 }
