@@ -34,6 +34,9 @@ fn cca() {
         let unnamed = with_keys("2026-01-01T00:00:00Z", NO_LISTS, keys);
         unnamed.refuses(case, &token(case), Reason::TrustSimulated);
     }
+    let legacy = token("tag399-legacy-tfrmm");
+    judge(&tfa).bound_to(&[0xAB; 64]).accepts("its challenge", &legacy);
+    judge(&tfa).bound_to(&[0xAC; 64]).refuses("another challenge", &legacy, Reason::BindingMismatch);
     let case = "tag399-p256-platform";
     judge(&bad).refuses(case, &token(case), Reason::CcaPlatformSignature);
     let case = "NEG-binding-mismatch";
