@@ -168,7 +168,7 @@ fn what_is_signed_is_held_to_its_bounds() {
 #[test]
 fn signature_and_chain_are_proven() {
     check("stranger", Some(Reason::NitroSignature), |scene| scene.signed_by_stranger = true);
-    check("no anchor", Some(Reason::ChainAnchor), |scene| scene.anchored = false);
+    check("no anchor", Some(Reason::ChainSignature), |scene| scene.anchored = false);
     check("order", Some(Reason::NitroBundle), |scene| scene.bundle[1..].reverse());
     check("twice", Some(Reason::NitroBundle), |scene| scene.bundle.push(scene.bundle[2].clone()));
     check("gap", Some(Reason::ChainAnchor), |scene| drop(scene.bundle.remove(1)));

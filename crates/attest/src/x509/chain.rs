@@ -127,9 +127,7 @@ fn missing(
     vendor: Vendor,
 ) -> Reason {
     let mut anchors = endorsements.anchors(vendor).map(|anchor| anchor.certificate.subject());
-    let pool = carried.iter().chain(endorsements.certificates());
-    // A root that somebody carries along makes itself no anchor.
-    let mut others = pool.filter(|issuer| issuer.subject() != issuer.issuer()).map(Certificate::subject);
+    let mut others = carried.iter().chain(endorsements.certificates()).map(Certificate::subject);
     let known = anchors.any(|name| name == current.issuer()) || others.any(|name| name == current.issuer());
     if known { Reason::ChainSignature } else { Reason::ChainAnchor }
 }
