@@ -247,12 +247,20 @@ fn a_td_must_be_sound() {
         ),
     ];
     check_kinds(&[Kind::Tdx4, Kind::Tdx5], rows);
+    // A TD that can be migrated has a service TD, whether its report shows one or not.
+    let migratable: &[Row] = &[
+        ("migratable", |world| world.td[123] |= 0x20, Reason::TdxServiceTd),
+        ("extended service TDs", |world| world.td[122] |= 2, Reason::TdxServiceTd),
+    ];
+    check_kinds(&[Kind::Tdx4, Kind::Tdx5], migratable);
     let service: &[Row] = &[("a service TD", |world| world.td[600] = 1, Reason::TdxServiceTd)];
     check_kinds(&[Kind::Tdx5], service);
     let mut bound = World::new(Kind::Tdx5);
     bound.td[600] = 1;
     let listed = format!("[tdx]\nservice_td = [\"01{}\"]\n", "00".repeat(47));
     judge(&bound, &listed, NOW).expect("the policy names the service TD");
+    bound.td[123] |= 0x20;
+    judge(&bound, &listed, NOW).expect("and the migration TD is that one");
     let mut first = World::new(Kind::Tdx4);
     first.td[1] = 0;
     judge(&first, "", NOW).expect("a module of the first generation is judged by the platform's level");
@@ -306,8 +314,8 @@ fn policies_refuse_what_they_do_not_name() {
         (Kind::Sgx3, "[sgx]\nhash_blacklist = [\"{11*32}\"]", Reason::MeasurementDenied),
         (Kind::Sgx3, "[sgx]\nenclave_product_id = 4", Reason::SgxProduct),
         (Kind::Sgx3, "[sgx]\nenclave_security_version = 8", Reason::SgxVersion),
-        (Kind::Sgx3, "[sgx.attributes]\nset = [\"kss\"]", Reason::SgxAttributes),
-        (Kind::Sgx3, "[sgx.attributes]\nclear = [\"mode64bit\"]", Reason::SgxAttributes),
+        (Kind::Sgx3, "[sgx.attributes]\nbits = { kss = \"set\" }", Reason::SgxAttributes),
+        (Kind::Sgx3, "[sgx.attributes]\nbits = { mode64bit = \"clear\" }", Reason::SgxAttributes),
         (Kind::Sgx3, "[sgx]\nconfig_id = [\"{01*64}\"]", Reason::SgxConfiguration),
         (Kind::Sgx3, "[sgx]\nconfig_svn = 1", Reason::SgxConfiguration),
         (Kind::Sgx3, "[sgx]\nfamily_id = [\"{01*16}\"]", Reason::SgxConfiguration),
@@ -323,10 +331,10 @@ fn policies_refuse_what_they_do_not_name() {
         (Kind::Tdx4, "[tdx]\nmr_owner = [\"{01*48}\"]", Reason::TdxRegisters),
         (Kind::Tdx4, "[tdx]\nmr_owner_config = [\"{01*48}\"]", Reason::TdxRegisters),
         (Kind::Tdx4, "[tdx]\nmr_seam = [\"{01*48}\"]", Reason::TdxModule),
-        (Kind::Tdx4, "[tdx.attributes]\nset = [\"pks\"]", Reason::TdxAttributes),
-        (Kind::Tdx4, "[tdx.attributes]\nclear = [\"sept-ve-disable\"]", Reason::TdxAttributes),
-        (Kind::Tdx4, "[tdx.xfam]\nset = [\"amx\"]", Reason::TdxAttributes),
-        (Kind::Tdx4, "[tdx.xfam]\nclear = [\"avx512\"]", Reason::TdxAttributes),
+        (Kind::Tdx4, "[tdx.attributes]\nbits = { pks = \"set\" }", Reason::TdxAttributes),
+        (Kind::Tdx4, "[tdx.attributes]\nbits = { sept-ve-disable = \"clear\" }", Reason::TdxAttributes),
+        (Kind::Tdx4, "[tdx.xfam]\nbits = { amx-data = \"set\" }", Reason::TdxAttributes),
+        (Kind::Tdx4, "[tdx.xfam]\nbits = { avx512-opmask = \"clear\" }", Reason::TdxAttributes),
         (Kind::Tdx4, "[tdx.tcb]\nminimum_evaluation = 20", Reason::IntelTcbEvaluation),
         (Kind::Tdx4, "[tdx.tcb]\nmaximum_age_seconds = 1209599", Reason::IntelCollateralAge),
         (Kind::Tdx4, "[revocation]\nmax_age_seconds = 1209599", Reason::CrlAge),
@@ -355,10 +363,13 @@ fn policies_accept_what_they_name() {
         ),
         (
             Kind::Sgx3,
-            "[sgx]\nconfig_id = [\"{00*64}\"]\nattributes = { set = [\"init\"], clear = [\"kss\"] }",
+            "[sgx]\nconfig_id = [\"{00*64}\"]\nattributes.bits = { init = \"set\", kss = \"clear\" }",
         ),
         (Kind::Tdx4, "[tdx]\nhash = [\"{61*48}\"]\nmr_config_id = [\"{62*48}\"]\nrtmr0 = [\"{63*48}\"]"),
-        (Kind::Tdx4, "[tdx]\nattributes.set = [\"sept-ve-disable\"]\nxfam.set = [\"avx512\"]"),
+        (
+            Kind::Tdx4,
+            "[tdx]\nattributes.bits = { sept-ve-disable = \"set\" }\nxfam.bits = { avx512-zmm16 = \"set\" }",
+        ),
         (Kind::Tdx4, "[tdx.platform]\nfmspc = [\"00906ea10000\"]\ninstances = [\"{BB*16}\"]"),
         (Kind::Tdx4, "[tdx.platform]\ninstances = [\"{AA*16}\"]\nsmt = false\ncached_keys = false"),
         (Kind::Tdx4, "[tdx.tcb]\nminimum_evaluation = 19\nmaximum_age_seconds = 1209600"),
@@ -419,6 +430,10 @@ fn exceptions_name_status_advisories_and_an_end() {
     assert!(rejection.has(Reason::IntelTcbStatus), "{rejection}");
     let one = exception("OutOfDate", "\"INTEL-SA-00001\", \"INTEL-SA-00002\"", later);
     judge(&world, &one, NOW).expect("one exception for both");
+    judge(&world, "[sgx]\ntcb.any_status = true\n", NOW).expect("every status");
+    world.quoting[258] = 5;
+    let rejection = judge(&world, "[sgx]\ntcb.any_status = true\n", NOW).expect_err("revoked");
+    assert!(rejection.has(Reason::IntelTcbRevoked), "{rejection}");
     for (status, reason) in [("Revoked", "r"), ("UpToDate", "r"), ("OutOfDate", " ")] {
         let text = exception(status, listed, later).replace("fixed in July", reason);
         assert!(Policy::from_toml(&text).is_err(), "{text}");
