@@ -21,11 +21,12 @@ use attest::time::Time;
 use self::hierarchy::{CA, Kind, NOW, PCK, ROOT, SIGNER, STRANGER, World};
 use self::memory::Everything;
 
-const KINDS: [Kind; 5] = [Kind::Sgx3, Kind::Sgx4, Kind::Sgx5, Kind::Tdx4, Kind::Tdx5];
+const TDX: [Kind; 3] = [Kind::Tdx4, Kind::Tdx5, Kind::Tdx5Extended];
+const SGX: [Kind; 3] = [Kind::Sgx3, Kind::Sgx4, Kind::Sgx5];
 
 #[test]
 fn every_form_of_quote_is_accepted() {
-    for kind in KINDS {
+    for kind in kinds() {
         let world = World::new(kind);
         let result = judge(&world, "", NOW).unwrap_or_else(|rejection| panic!("{kind:?}: {rejection}"));
         assert_eq!(verdict(&result).status.name(), "UpToDate", "{kind:?}");
@@ -194,7 +195,7 @@ fn the_quoting_enclave_must_be_that_of_the_identity() {
     ];
     check(rows);
     // The mask leaves MODE64BIT and XFRM open.
-    for kind in KINDS {
+    for kind in kinds() {
         let mut world = World::new(kind);
         world.quoting[48] ^= 4;
         world.quoting[56] ^= 0x10;
@@ -213,7 +214,7 @@ fn the_level_is_the_first_that_every_component_reaches() {
     ];
     check(rows);
     // The order of Intel's list does not count, nor does its date: the highest versions come first.
-    for kind in KINDS {
+    for kind in kinds() {
         let mut world = World::new(kind);
         world.tcb_info = world
             .tcb_info
@@ -246,17 +247,19 @@ fn a_td_must_be_sound() {
             Reason::IntelTcbStatus,
         ),
     ];
-    check_kinds(&[Kind::Tdx4, Kind::Tdx5], rows);
+    check_kinds(&TDX, rows);
     // A TD that can be migrated has a service TD, whether its report shows one or not.
     let migratable: &[Row] = &[
         ("migratable", |world| world.td[123] |= 0x20, Reason::TdxServiceTd),
         ("extended service TDs", |world| world.td[122] |= 2, Reason::TdxServiceTd),
     ];
-    check_kinds(&[Kind::Tdx4, Kind::Tdx5], migratable);
+    check_kinds(&TDX, migratable);
     let service: &[Row] = &[("a service TD", |world| world.td[600] = 1, Reason::TdxServiceTd)];
-    check_kinds(&[Kind::Tdx5], service);
+    check_kinds(&TDX[1..], service);
     let mut bound = World::new(Kind::Tdx5);
     bound.td[600] = 1;
+    let current: &[Row] = &[("a service TD now", |world| world.td[829] = 1, Reason::TdxServiceTd)];
+    check_kinds(&[Kind::Tdx5Extended], current);
     let listed = format!("[tdx]\nservice_td = [\"01{}\"]\n", "00".repeat(47));
     judge(&bound, &listed, NOW).expect("the policy names the service TD");
     bound.td[123] |= 0x20;
@@ -299,9 +302,9 @@ fn an_enclave_must_be_sound() {
         ("unknown attribute", |world| world.enclave[50] = 1, Reason::SgxAttributes),
         ("without SSE", |world| world.enclave[56] = 1, Reason::SgxAttributes),
     ];
-    check_kinds(&[Kind::Sgx3, Kind::Sgx4, Kind::Sgx5], rows);
+    check_kinds(&SGX, rows);
     let reserved: &[Row] = &[("reserved bytes", |world| world.enclave[20] = 1, Reason::EvidenceMalformed)];
-    check_kinds(&[Kind::Sgx3, Kind::Sgx4, Kind::Sgx5], reserved);
+    check_kinds(&SGX, reserved);
 }
 
 type PolicyRow = (Kind, &'static str, Reason);
@@ -543,7 +546,7 @@ fn documents_are_strict() {
 
 #[test]
 fn envelopes_are_strict() {
-    for kind in KINDS {
+    for kind in kinds() {
         let quote = World::new(kind).quote();
         let refused = |bytes: &[u8]| {
             let rejection = Evidence::decode(bytes).expect_err("malformed");
@@ -605,12 +608,16 @@ fn every_flipped_bit_is_refused() {
     }
 }
 
+fn kinds() -> impl Iterator<Item = Kind> {
+    SGX.into_iter().chain(TDX)
+}
+
 type Row = (&'static str, fn(&mut World), Reason);
 
 const BASE: &str = "[freshness]\nbinding_required = false\n";
 
 fn check(rows: &[Row]) {
-    check_kinds(&KINDS, rows);
+    check_kinds(&kinds().collect::<Vec<_>>(), rows);
 }
 
 fn check_kinds(kinds: &[Kind], rows: &[Row]) {
