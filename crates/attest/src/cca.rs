@@ -160,3 +160,6 @@ const LABEL_PLATFORM: i64 = 44234;
 const LABEL_REALM: i64 = 44241;
 /// The longest text: profiles and addresses.
 const MAX_TEXT: usize = 256;
+
+#[cfg(test)]
+mod tests;

@@ -41,3 +41,6 @@ pub fn decode(bytes: &[u8]) -> Result<Evidence, Malformed> {
     let (document, certificate, bundle) = document::decode(&signed.payload)?;
     Ok(Evidence { document, certificate, bundle, signed })
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,10 +94,35 @@ impl Evidence {
         let silicon = match report.kind {
             hcl::Kind::Snp => Silicon::Snp(Box::new(snp::decode(&report.hardware[..snp::report::SIZE])?)),
             hcl::Kind::Tdx => Silicon::Tdx(match td_quote {
-                Some(bytes) => Some(Box::new(TdQuote { evidence: tdx::decode(&bytes)?, bytes })),
+                Some(bytes) => Some(Box::new(TdQuote::decode(bytes)?)),
                 None => None,
             }),
         };
         Ok(Self { report, silicon, quote, certificates, user_data_is_nonce: false })
     }
 }
+
+impl TdQuote {
+    /// Decodes a quote. Azure's metadata service pads it with zeros, to 5006 bytes in all that was seen.
+    fn decode(mut bytes: Vec<u8>) -> Result<Self, Malformed> {
+        let end = end_of_quote(&bytes).unwrap_or(bytes.len());
+        if bytes.iter().skip(end).all(|&byte| byte == 0) {
+            bytes.truncate(end);
+        }
+        Ok(Self { evidence: tdx::decode(&bytes)?, bytes })
+    }
+}
+
+/// Where a quote says that it ends (Intel TDX DCAP Quoting Library API, appendix A): a header of 48 bytes, a body of 584
+/// or, in version 5, of a size that is written before it, and signature data behind their size.
+fn end_of_quote(bytes: &[u8]) -> Option<usize> {
+    let number = |at: usize| {
+        let bytes = bytes.get(at..at.checked_add(4)?)?;
+        usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+    };
+    let body_end = if bytes.first() == Some(&5) { number(50)?.checked_add(54)? } else { 48 + 584 };
+    number(body_end)?.checked_add(body_end)?.checked_add(4)
+}
+
+#[cfg(test)]
+mod tests;

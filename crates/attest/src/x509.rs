@@ -6,6 +6,8 @@
 pub mod certificate;
 pub mod chain;
 pub mod crl;
+#[cfg(test)]
+pub(crate) mod issuing;
 
 use alloc::vec::Vec;
 

@@ -21,11 +21,12 @@ use attest::time::Time;
 use self::hierarchy::{CA, Kind, NOW, PCK, ROOT, SIGNER, STRANGER, World};
 use self::memory::Everything;
 
-const KINDS: [Kind; 5] = [Kind::Sgx3, Kind::Sgx4, Kind::Sgx5, Kind::Tdx4, Kind::Tdx5];
+const TDX: [Kind; 3] = [Kind::Tdx4, Kind::Tdx5, Kind::Tdx5Extended];
+const SGX: [Kind; 3] = [Kind::Sgx3, Kind::Sgx4, Kind::Sgx5];
 
 #[test]
 fn every_form_of_quote_is_accepted() {
-    for kind in KINDS {
+    for kind in kinds() {
         let world = World::new(kind);
         let result = judge(&world, "", NOW).unwrap_or_else(|rejection| panic!("{kind:?}: {rejection}"));
         assert_eq!(verdict(&result).status.name(), "UpToDate", "{kind:?}");
@@ -194,7 +195,7 @@ fn the_quoting_enclave_must_be_that_of_the_identity() {
     ];
     check(rows);
     // The mask leaves MODE64BIT and XFRM open.
-    for kind in KINDS {
+    for kind in kinds() {
         let mut world = World::new(kind);
         world.quoting[48] ^= 4;
         world.quoting[56] ^= 0x10;
@@ -213,7 +214,7 @@ fn the_level_is_the_first_that_every_component_reaches() {
     ];
     check(rows);
     // The order of Intel's list does not count, nor does its date: the highest versions come first.
-    for kind in KINDS {
+    for kind in kinds() {
         let mut world = World::new(kind);
         world.tcb_info = world
             .tcb_info
@@ -246,13 +247,23 @@ fn a_td_must_be_sound() {
             Reason::IntelTcbStatus,
         ),
     ];
-    check_kinds(&[Kind::Tdx4, Kind::Tdx5], rows);
+    check_kinds(&TDX, rows);
+    // A TD that can be migrated has a service TD, whether its report shows one or not.
+    let migratable: &[Row] = &[
+        ("migratable", |world| world.td[123] |= 0x20, Reason::TdxServiceTd),
+        ("extended service TDs", |world| world.td[122] |= 2, Reason::TdxServiceTd),
+    ];
+    check_kinds(&TDX, migratable);
     let service: &[Row] = &[("a service TD", |world| world.td[600] = 1, Reason::TdxServiceTd)];
-    check_kinds(&[Kind::Tdx5], service);
+    check_kinds(&TDX[1..], service);
     let mut bound = World::new(Kind::Tdx5);
     bound.td[600] = 1;
+    let current: &[Row] = &[("a service TD now", |world| world.td[829] = 1, Reason::TdxServiceTd)];
+    check_kinds(&[Kind::Tdx5Extended], current);
     let listed = format!("[tdx]\nservice_td = [\"01{}\"]\n", "00".repeat(47));
     judge(&bound, &listed, NOW).expect("the policy names the service TD");
+    bound.td[123] |= 0x20;
+    judge(&bound, &listed, NOW).expect("and the migration TD is that one");
     let mut first = World::new(Kind::Tdx4);
     first.td[1] = 0;
     judge(&first, "", NOW).expect("a module of the first generation is judged by the platform's level");
@@ -291,9 +302,9 @@ fn an_enclave_must_be_sound() {
         ("unknown attribute", |world| world.enclave[50] = 1, Reason::SgxAttributes),
         ("without SSE", |world| world.enclave[56] = 1, Reason::SgxAttributes),
     ];
-    check_kinds(&[Kind::Sgx3, Kind::Sgx4, Kind::Sgx5], rows);
+    check_kinds(&SGX, rows);
     let reserved: &[Row] = &[("reserved bytes", |world| world.enclave[20] = 1, Reason::EvidenceMalformed)];
-    check_kinds(&[Kind::Sgx3, Kind::Sgx4, Kind::Sgx5], reserved);
+    check_kinds(&SGX, reserved);
 }
 
 type PolicyRow = (Kind, &'static str, Reason);
@@ -306,8 +317,8 @@ fn policies_refuse_what_they_do_not_name() {
         (Kind::Sgx3, "[sgx]\nhash_blacklist = [\"{11*32}\"]", Reason::MeasurementDenied),
         (Kind::Sgx3, "[sgx]\nenclave_product_id = 4", Reason::SgxProduct),
         (Kind::Sgx3, "[sgx]\nenclave_security_version = 8", Reason::SgxVersion),
-        (Kind::Sgx3, "[sgx.attributes]\nset = [\"kss\"]", Reason::SgxAttributes),
-        (Kind::Sgx3, "[sgx.attributes]\nclear = [\"mode64bit\"]", Reason::SgxAttributes),
+        (Kind::Sgx3, "[sgx.attributes]\nbits = { kss = \"set\" }", Reason::SgxAttributes),
+        (Kind::Sgx3, "[sgx.attributes]\nbits = { mode64bit = \"clear\" }", Reason::SgxAttributes),
         (Kind::Sgx3, "[sgx]\nconfig_id = [\"{01*64}\"]", Reason::SgxConfiguration),
         (Kind::Sgx3, "[sgx]\nconfig_svn = 1", Reason::SgxConfiguration),
         (Kind::Sgx3, "[sgx]\nfamily_id = [\"{01*16}\"]", Reason::SgxConfiguration),
@@ -323,10 +334,10 @@ fn policies_refuse_what_they_do_not_name() {
         (Kind::Tdx4, "[tdx]\nmr_owner = [\"{01*48}\"]", Reason::TdxRegisters),
         (Kind::Tdx4, "[tdx]\nmr_owner_config = [\"{01*48}\"]", Reason::TdxRegisters),
         (Kind::Tdx4, "[tdx]\nmr_seam = [\"{01*48}\"]", Reason::TdxModule),
-        (Kind::Tdx4, "[tdx.attributes]\nset = [\"pks\"]", Reason::TdxAttributes),
-        (Kind::Tdx4, "[tdx.attributes]\nclear = [\"sept-ve-disable\"]", Reason::TdxAttributes),
-        (Kind::Tdx4, "[tdx.xfam]\nset = [\"amx\"]", Reason::TdxAttributes),
-        (Kind::Tdx4, "[tdx.xfam]\nclear = [\"avx512\"]", Reason::TdxAttributes),
+        (Kind::Tdx4, "[tdx.attributes]\nbits = { pks = \"set\" }", Reason::TdxAttributes),
+        (Kind::Tdx4, "[tdx.attributes]\nbits = { sept-ve-disable = \"clear\" }", Reason::TdxAttributes),
+        (Kind::Tdx4, "[tdx.xfam]\nbits = { amx-data = \"set\" }", Reason::TdxAttributes),
+        (Kind::Tdx4, "[tdx.xfam]\nbits = { avx512-opmask = \"clear\" }", Reason::TdxAttributes),
         (Kind::Tdx4, "[tdx.tcb]\nminimum_evaluation = 20", Reason::IntelTcbEvaluation),
         (Kind::Tdx4, "[tdx.tcb]\nmaximum_age_seconds = 1209599", Reason::IntelCollateralAge),
         (Kind::Tdx4, "[revocation]\nmax_age_seconds = 1209599", Reason::CrlAge),
@@ -355,10 +366,13 @@ fn policies_accept_what_they_name() {
         ),
         (
             Kind::Sgx3,
-            "[sgx]\nconfig_id = [\"{00*64}\"]\nattributes = { set = [\"init\"], clear = [\"kss\"] }",
+            "[sgx]\nconfig_id = [\"{00*64}\"]\nattributes.bits = { init = \"set\", kss = \"clear\" }",
         ),
         (Kind::Tdx4, "[tdx]\nhash = [\"{61*48}\"]\nmr_config_id = [\"{62*48}\"]\nrtmr0 = [\"{63*48}\"]"),
-        (Kind::Tdx4, "[tdx]\nattributes.set = [\"sept-ve-disable\"]\nxfam.set = [\"avx512\"]"),
+        (
+            Kind::Tdx4,
+            "[tdx]\nattributes.bits = { sept-ve-disable = \"set\" }\nxfam.bits = { avx512-zmm16 = \"set\" }",
+        ),
         (Kind::Tdx4, "[tdx.platform]\nfmspc = [\"00906ea10000\"]\ninstances = [\"{BB*16}\"]"),
         (Kind::Tdx4, "[tdx.platform]\ninstances = [\"{AA*16}\"]\nsmt = false\ncached_keys = false"),
         (Kind::Tdx4, "[tdx.tcb]\nminimum_evaluation = 19\nmaximum_age_seconds = 1209600"),
@@ -419,6 +433,10 @@ fn exceptions_name_status_advisories_and_an_end() {
     assert!(rejection.has(Reason::IntelTcbStatus), "{rejection}");
     let one = exception("OutOfDate", "\"INTEL-SA-00001\", \"INTEL-SA-00002\"", later);
     judge(&world, &one, NOW).expect("one exception for both");
+    judge(&world, "[sgx]\ntcb.any_status = true\n", NOW).expect("every status");
+    world.quoting[258] = 5;
+    let rejection = judge(&world, "[sgx]\ntcb.any_status = true\n", NOW).expect_err("revoked");
+    assert!(rejection.has(Reason::IntelTcbRevoked), "{rejection}");
     for (status, reason) in [("Revoked", "r"), ("UpToDate", "r"), ("OutOfDate", " ")] {
         let text = exception(status, listed, later).replace("fixed in July", reason);
         assert!(Policy::from_toml(&text).is_err(), "{text}");
@@ -528,7 +546,7 @@ fn documents_are_strict() {
 
 #[test]
 fn envelopes_are_strict() {
-    for kind in KINDS {
+    for kind in kinds() {
         let quote = World::new(kind).quote();
         let refused = |bytes: &[u8]| {
             let rejection = Evidence::decode(bytes).expect_err("malformed");
@@ -590,12 +608,16 @@ fn every_flipped_bit_is_refused() {
     }
 }
 
+fn kinds() -> impl Iterator<Item = Kind> {
+    SGX.into_iter().chain(TDX)
+}
+
 type Row = (&'static str, fn(&mut World), Reason);
 
 const BASE: &str = "[freshness]\nbinding_required = false\n";
 
 fn check(rows: &[Row]) {
-    check_kinds(&KINDS, rows);
+    check_kinds(&kinds().collect::<Vec<_>>(), rows);
 }
 
 fn check_kinds(kinds: &[Kind], rows: &[Row]) {

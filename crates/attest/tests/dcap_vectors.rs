@@ -224,7 +224,7 @@ fn a_platform_id_finds_its_certificate_under_another_root() {
     endorsements.add_anchor(Anchor { vendor: Vendor::Intel, grade: Grade::Development, certificate: root });
     let named = format!(
         "accept.development_roots = [\"{digest}\"]\naccept.debug = true\n{POLICY}\
-        [sgx]\nattributes.unknown = true\n"
+        [sgx]\nattributes.unknown = \"note\"\n"
     );
     match judge(&quote, &endorsements, &named, at) {
         Ok(result) => assert_eq!(verdict(&result).status.name(), "UpToDate"),

@@ -50,8 +50,9 @@ fn check_status(verdict: &Verdict, rules: &Rules<'_>, now: Time, checks: &mut Ch
     let excused = valid.clone().find(|entry| verdict.advisories.is_subset(&entry.advisories));
     let legacy = !verdict.advisories.is_empty()
         && verdict.advisories.iter().all(|advisory| rules.advisories.contains(advisory));
-    if legacy || excused.is_some() {
-        let because = excused.map_or("allowed_advisories", |entry| entry.reason.as_str());
+    if legacy || excused.is_some() || rules.tcb.any_status {
+        let general = if legacy { "allowed_advisories" } else { "any_status" };
+        let because = excused.map_or(general, |entry| entry.reason.as_str());
         let found = alloc::format!("{status}, accepted: {because}");
         checks.record(Reason::IntelTcbStatus, Value::None, Outcome::Note, "UpToDate", found);
         return;

@@ -68,8 +68,11 @@ pub(crate) fn authenticate<'a, B>(
             None
         }
     });
-    let info = pck.as_ref().and_then(|pck| find_info(pck, td.is_some(), context, checks));
-    let identity = find_identity(td.is_some(), context, checks);
+    let pool = context.endorsements.certificates().chain(context.carried);
+    let signers: Vec<&Certificate> =
+        pool.filter(|certificate| certificate.common_name() == SIGNER).take(MAX_SIGNERS).collect();
+    let info = pck.as_ref().and_then(|pck| find_info(pck, td.is_some(), &signers, context, checks));
+    let identity = find_identity(td.is_some(), &signers, context, checks);
     if let Some(identity) = &identity {
         check_identity(quote, identity.content, checks);
     }
@@ -189,6 +192,7 @@ fn belongs(certificate: &Certificate, path: &Path<'_>, context: &Context<'_>) ->
 fn find_info<'a>(
     pck: &Pck,
     tdx: bool,
+    signers: &[&'a Certificate],
     context: &Context<'a>,
     checks: &mut Checks,
 ) -> Option<Proven<'a, TcbInfo>> {
@@ -209,18 +213,26 @@ fn find_info<'a>(
         fitting.then_some(())?;
     }
     let rank = |info: &TcbInfo| (info.window(), info.tcb_evaluation_data_number);
-    newest("TCB info", of_tee().filter(fits), rank, context, checks)
+    newest("TCB info", of_tee().filter(fits), rank, signers, context, checks)
 }
 
 fn find_identity<'a>(
     tdx: bool,
+    signers: &[&'a Certificate],
     context: &Context<'a>,
     checks: &mut Checks,
 ) -> Option<Proven<'a, EnclaveIdentity>> {
     let id = if tdx { EnclaveId::TdQe } else { EnclaveId::Qe };
     let identities = context.endorsements.collateral().identities();
     let rank = |identity: &EnclaveIdentity| (identity.window(), identity.tcb_evaluation_data_number);
-    newest("QE identity", identities.filter(|identity| identity.content.id == id), rank, context, checks)
+    newest(
+        "QE identity",
+        identities.filter(|identity| identity.content.id == id),
+        rank,
+        signers,
+        context,
+        checks,
+    )
 }
 
 /// The newest authentic document: one that covers `now` before one that does not, then by evaluation number, then by date.
@@ -229,6 +241,7 @@ fn newest<'a, T>(
     name: &'static str,
     documents: impl Iterator<Item = &'a Signed<T>>,
     rank: impl Fn(&T) -> (Window, u32),
+    signers: &[&'a Certificate],
     context: &Context<'a>,
     checks: &mut Checks,
 ) -> Option<Proven<'a, T>> {
@@ -237,9 +250,6 @@ fn newest<'a, T>(
         let (window, evaluation) = rank(&document.content);
         core::cmp::Reverse((window.contains(context.now), evaluation, window.from))
     });
-    let pool = context.endorsements.certificates().chain(context.carried);
-    let signers: Vec<&Certificate> =
-        pool.filter(|certificate| certificate.common_name() == SIGNER).take(MAX_SIGNERS).collect();
     let memory = context.endorsements.memory();
     let signer_of = |document: &Signed<T>| {
         let known = signers.iter().find(|signer| document.is_known_by(signer.spki(), memory));

@@ -45,46 +45,45 @@ pub fn chain(text: &[u8], limit: usize) -> Result<Vec<Certificate>, Malformed> {
 
 /// Base64 in lines, with a line end before the first and after the last (RFC 4648 section 4, canonical).
 fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let text = text.strip_prefix(b"\r\n").or_else(|| text.strip_prefix(b"\n"))?;
-    text.ends_with(b"\n").then_some(())?;
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut quantum, mut digits, mut padding) = (0_u32, 0, 0);
-    let mut line = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        let value = match byte {
-            b'\n' if line > 0 => {
-                line = 0;
-                continue;
-            }
-            b'\r' if text.get(at + 1) == Some(&b'\n') => continue,
-            b'=' if digits >= 2 => {
-                padding += 1;
-                0
-            }
-            _ if padding > 0 => return None,
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        line += 1;
-        quantum = quantum << 6 | u32::from(value);
-        digits += 1;
-        if digits == 4 {
-            let [_, a, b, c] = quantum.to_be_bytes();
-            match padding {
-                0 => bytes.extend_from_slice(&[a, b, c]),
-                1 if c == 0 => bytes.extend_from_slice(&[a, b]),
-                2 if b == 0 && c == 0 => bytes.push(a),
-                _ => return None,
-            }
-            (quantum, digits) = (0, 0);
-        }
+    let text = text.strip_prefix(b"\r\n").or_else(|| text.strip_prefix(b"\n"))?.strip_suffix(b"\n")?;
+    let mut digits = Vec::with_capacity(text.len());
+    for line in text.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        digits.extend_from_slice((!line.is_empty()).then_some(line)?);
     }
-    (digits == 0 && line == 0).then_some(bytes)
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
+    let (whole, last) = digits.split_last_chunk::<4>()?;
+    whole.len().is_multiple_of(4).then_some(())?;
+    for group in whole.chunks_exact(4) {
+        let [_, a, b, c] = quantum(group)?.to_be_bytes();
+        bytes.extend_from_slice(&[a, b, c]);
+    }
+    let padding = last.iter().rev().take_while(|&&digit| digit == b'=').count();
+    let mut filled = *last;
+    filled[4 - padding.min(2)..].fill(b'A');
+    let [_, tail @ ..] = quantum(&filled)?.to_be_bytes();
+    let (kept, lost) = tail.split_at(3 - padding.min(2));
+    bytes.extend_from_slice(kept);
+    lost.iter().all(|&byte| byte == 0).then_some(bytes)
 }
+
+/// Four digits as 24 bits.
+fn quantum(digits: &[u8]) -> Option<u32> {
+    let value = digits.iter().fold(0, |value, &digit| value << 6 | u32::from(VALUES[usize::from(digit)]));
+    digits.iter().all(|&digit| VALUES[usize::from(digit)] < 64).then_some(value)
+}
+
+/// The value of every digit, 255 for what is none.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut at = 0;
+    while at < digits.len() {
+        values[digits[at] as usize] = at as u8;
+        at += 1;
+    }
+    values
+};
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,8 @@ pub struct TcbPolicy {
     pub minimum_evaluation: u32,
     /// The most seconds since TCB info and QE identity were issued; they outdate after thirty days in any case.
     pub maximum_age_seconds: Option<u64>,
+    /// Accept every status but a revoked one, with a note.
+    pub any_status: bool,
     /// Exceptions.
     pub accept: Vec<Exception>,
 }

@@ -48,11 +48,12 @@ pub fn decode(bytes: &[u8]) -> Result<Evidence, Malformed> {
     let report = raw.hcl_report.base64("vtpm.report")?;
     let quote = quote.decode()?;
     let td_quote = raw.td_quote.map(|quote| quote.base64("vtpm.tdQuote")).transpose()?;
+    let has_td_quote = td_quote.is_some();
     let mut evidence = Evidence::new(&report, Some(quote), td_quote, certificates)?;
     evidence.user_data_is_nonce = user_data_is_nonce;
-    match (&mut evidence.silicon, raw.vcek) {
-        (Silicon::Snp(silicon), Some(vcek)) => silicon.certificates.push(vcek_certificate(&vcek)?),
-        (Silicon::Tdx(Some(_)), None) => {}
+    match (&mut evidence.silicon, raw.vcek, has_td_quote) {
+        (Silicon::Snp(silicon), Some(vcek), false) => silicon.certificates.push(vcek_certificate(&vcek)?),
+        (Silicon::Tdx(_), None, true) => {}
         _ => return Err(fail("a VCEK belongs to SNP, a TD quote to TDX")),
     }
     Ok(evidence)

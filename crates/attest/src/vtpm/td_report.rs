@@ -25,12 +25,13 @@ impl TdReport {
     /// Decodes a report of the TDX type; reserved fields are zero.
     pub(super) fn decode(area: &[u8]) -> Result<Self, Malformed> {
         let mut at = Cursor::new(area);
-        let bytes = Box::new(at.array("tdReport")?);
+        let bytes: Box<[u8; TD_REPORT_SIZE]> = Box::new(at.array("tdReport")?);
         let mut at = Cursor::new(area);
         let here = at;
-        // REPORTTYPE: type 0x81, subtype 0, version 0 (TD 1.0) or 1 (with a service TD).
+        // REPORTTYPE: type 0x81, subtype 0, version 1 where a service TD is bound and 0 where none is.
+        let service = bytes[912..960].iter().any(|&byte| byte != 0);
         let [kind, subtype, version, reserved] = at.array("tdReport.type")?;
-        if (kind, subtype, reserved) != (0x81, 0, 0) || version > 1 {
+        if (kind, subtype, reserved) != (0x81, 0, 0) || version != u8::from(service) {
             let found = u32::from_be_bytes([kind, subtype, version, reserved]).into();
             let problem = Problem::Unexpected { expected: "the type of a TD report", found };
             return Err(here.error("tdReport.type", problem));

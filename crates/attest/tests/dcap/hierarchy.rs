@@ -37,6 +37,7 @@ pub enum Kind {
     Sgx5,
     Tdx4,
     Tdx5,
+    Tdx5Extended,
 }
 
 /// One certificate.
@@ -114,7 +115,7 @@ impl World {
             from: "2026-06-01T00:00:00Z",
             to: "2026-07-01T00:00:00Z",
         };
-        let tdx = matches!(kind, Kind::Tdx4 | Kind::Tdx5);
+        let tdx = matches!(kind, Kind::Tdx4 | Kind::Tdx5 | Kind::Tdx5Extended);
         Self {
             kind,
             entities: vec![
@@ -138,7 +139,11 @@ impl World {
             documents_signed_by: SIGNER,
             enclave: enclave([0x11; 32], [0x22; 32], 3, 7),
             quoting: enclave([0x33; 32], [0x44; 32], if tdx { 2 } else { 1 }, 8),
-            td: td(kind == Kind::Tdx5),
+            td: match kind {
+                Kind::Tdx5Extended => td(885),
+                Kind::Tdx5 => td(648),
+                _ => td(584),
+            },
             auth: (0..32).collect(),
             quoting_signed_by: PCK,
             quote_signed_by: ATTESTATION,
@@ -189,6 +194,7 @@ impl World {
             Kind::Sgx5 => (5, 0, Some(1_u16), &self.enclave),
             Kind::Tdx4 => (4, 0x81, None, &self.td),
             Kind::Tdx5 => (5, 0x81, Some(3), &self.td),
+            Kind::Tdx5Extended => (5, 0x81, Some(4), &self.td),
         };
         let mut quote = Vec::new();
         quote.extend(version.to_le_bytes());
@@ -327,15 +333,15 @@ fn enclave(measurement: [u8; 32], signer: [u8; 32], product: u16, svn: u16) -> V
     report
 }
 
-fn td(v1_5: bool) -> Vec<u8> {
-    let mut report = vec![0; if v1_5 { 648 } else { 584 }];
+fn td(size: usize) -> Vec<u8> {
+    let mut report = vec![0; size];
     report[..3].copy_from_slice(&[5, 1, 4]);
     report[123] = 0x10;
     report[128] = 0xE7;
     report[136..184].fill(0x61);
     report[184..232].fill(0x62);
     report[328..376].fill(0x63);
-    if v1_5 {
+    if size > 584 {
         report[584..587].copy_from_slice(&[5, 1, 4]);
     }
     report
