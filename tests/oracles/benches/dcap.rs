@@ -33,7 +33,8 @@ impl Memory for Everything {
     }
 }
 
-const POLICY: &str = "[freshness]\nbinding_required = false\n[sgx]\ntcb.any_status = true\n[tdx]\ntcb.any_status = true\n";
+const POLICY: &str =
+    "[freshness]\nbinding_required = false\n[sgx]\ntcb.any_status = true\n[tdx]\ntcb.any_status = true\n";
 
 fn main() {
     let Some((quotes, collaterals)) = files::read_all() else { return };
@@ -73,11 +74,25 @@ fn two_signatures(evidence: &Evidence) {
     let (signed, signature, key, report, report_signature, chain) = match evidence {
         Evidence::Sgx(sgx) => {
             let quote = &sgx.quote;
-            (quote.signed(), &quote.signature, &quote.attestation_key, &quote.enclave_bytes, &quote.enclave_signature, quote.certificates())
+            (
+                quote.signed(),
+                &quote.signature,
+                &quote.attestation_key,
+                &quote.enclave_bytes,
+                &quote.enclave_signature,
+                quote.certificates(),
+            )
         }
         Evidence::Tdx(tdx) => {
             let quote = &tdx.quote;
-            (quote.signed(), &quote.signature, &quote.attestation_key, &quote.enclave_bytes, &quote.enclave_signature, quote.certificates())
+            (
+                quote.signed(),
+                &quote.signature,
+                &quote.attestation_key,
+                &quote.enclave_bytes,
+                &quote.enclave_signature,
+                quote.certificates(),
+            )
         }
         _ => return,
     };

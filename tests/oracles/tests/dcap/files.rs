@@ -60,13 +60,7 @@ fn collateral(path: &Path) -> Collateral {
     let time = number(&file["_judge_time"]);
     let members = file.as_object_mut().expect("an object");
     members.retain(|key, _| !key.starts_with('_'));
-    Collateral {
-        name: path.display().to_string(),
-        endorsements: endorsements(&file),
-        file,
-        time,
-        window,
-    }
+    Collateral { name: path.display().to_string(), endorsements: endorsements(&file), file, time, window }
 }
 
 fn endorsements(file: &Value) -> Endorsements {
