@@ -1,7 +1,7 @@
 //! What a verification of SEV-SNP evidence costs beyond the signatures that nobody can save, in one run on one core.
 //!
 //! `cargo bench -p attest --bench snp` prints, for each case, its time, that of its bare signature verifications by the same
-//! provider, and the ratio. Batches of all cases alternate and the best of each counts, so that neighbours disturb little.
+//! provider, and the ratio. All cases take turns and the best run of each counts, so that neighbours disturb little.
 
 #[expect(dead_code, reason = "other users need the rest")]
 #[path = "../tests/hierarchy/mod.rs"]
@@ -25,8 +25,8 @@ use attest::x509::crl::Crl;
 use aws_lc_rs::rsa::KeySize;
 use hierarchy::{Keys, NOW, Scene};
 
-/// How often each case runs, and how many runs a batch has.
-const BATCHES: u32 = 60;
+/// How many turns each case has, and how often it runs in each.
+const TURNS: u32 = 60;
 const RUNS: u32 = 40;
 
 #[derive(Default)]
@@ -123,11 +123,13 @@ fn main() {
             black_box(Evidence::decode(black_box(&report)).is_ok());
         }),
     ];
-    for _ in 0..BATCHES {
+    for _ in 0..TURNS {
         for case in &mut cases {
-            let start = Instant::now();
-            (0..RUNS).for_each(|_| (case.run)());
-            case.best = case.best.min(start.elapsed() / RUNS);
+            for _ in 0..RUNS {
+                let start = Instant::now();
+                (case.run)();
+                case.best = case.best.min(start.elapsed());
+            }
         }
     }
     print(&cases);
