@@ -281,8 +281,7 @@ impl Scene {
     pub fn endorsements(&self, keys: &Keys, root: &[u8], memory: Option<Arc<dyn Memory>>) -> Endorsements {
         let mut endorsements = Endorsements::new(Vec::new());
         if self.anchored {
-            let certificate = Certificate::decode(root).expect("root decodes");
-            endorsements.add_anchor(Anchor { vendor: Vendor::Amd, grade: Grade::Development, certificate });
+            endorsements.add_anchor(anchor(root));
         }
         endorsements.add_certificate(&self.ask.der(&keys.ask, &keys.ark)).expect("ASK decodes");
         if let Some(vek) = &self.vek {
@@ -319,6 +318,12 @@ impl Scene {
         let endorsements = self.endorsements(keys, &root, None);
         appraise(&evidence, &endorsements, &self.reference, &self.policy(&root), now)
     }
+}
+
+/// A root as trust anchor.
+pub fn anchor(root: &[u8]) -> Anchor {
+    let certificate = Certificate::decode(root).expect("root decodes");
+    Anchor { vendor: Vendor::Amd, grade: Grade::Development, certificate }
 }
 
 /// A report of version 5, unsigned.
