@@ -27,7 +27,9 @@ extern crate alloc;
 extern crate std;
 
 pub mod appraise;
+pub mod base64;
 pub mod binding;
+pub mod carrier;
 pub mod cca;
 pub mod claims;
 pub mod crypto;
@@ -38,6 +40,7 @@ pub mod evidence;
 pub mod explain;
 pub mod memory;
 pub mod nitro;
+pub mod pem;
 pub mod policy;
 pub mod reason;
 pub mod reference;
