@@ -30,6 +30,7 @@ pub mod appraise;
 pub mod base64;
 pub mod binding;
 pub mod carrier;
+pub mod cbor;
 pub mod cca;
 pub mod claims;
 pub mod crypto;

@@ -1,11 +1,11 @@
 //! Tells wrappers apart and opens them, one inside the other.
 
-use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::bundle::{Bundle, Kind, Statement};
 use super::cert_table::CertTable;
-use super::cmw::{Cmw, Record};
+use super::cmw::{Cmw, Content, Record};
 use super::csr::Request;
 use super::ra_tls::{self, Inside};
 use super::tsm::TsmReport;
@@ -112,7 +112,7 @@ impl Opening {
                 "X509 CRL" => self.carried.crls.push(block.bytes),
                 "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.der(&block.bytes)?,
                 LABEL_EVIDENCE => self.any(&block.bytes)?,
-                _ => return Err(refused("a certificate, list, request or evidence", block.label)),
+                _ => return Err(refused("a certificate, list, request or evidence", String::from(block.label))),
             }
         }
         Ok(())
@@ -183,7 +183,7 @@ impl Opening {
             return Err(Rejection::one(
                 Reason::CarrierEmpty,
                 "a certificate with evidence",
-                alloc::string::String::from(certificate.common_name()),
+                String::from(certificate.common_name()),
             ));
         };
         let signed = certificate.is_signed_by(certificate.key());
@@ -212,11 +212,12 @@ impl Opening {
 
     fn record(&mut self, record: &Record) -> Result<(), Rejection> {
         match record.content() {
-            cmw::Content::KeepClaims => self.set_claims(&record.value),
-            cmw::Content::Certificate => self.carried.certificates.push(record.value.clone()),
-            cmw::Content::Crl => self.carried.crls.push(record.value.clone()),
-            cmw::Content::Anything => return self.any(&record.value),
+            Content::KeepClaims => return self.set_claims(&record.value),
+            Content::Certificate => self.carried.certificates.push(record.value.clone()),
+            Content::Crl => self.carried.crls.push(record.value.clone()),
+            Content::Anything => return self.any(&record.value),
         }
+        Ok(())
     }
 
     fn tsm(&mut self, report: &TsmReport) -> Result<(), Rejection> {

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use super::cmw;
-use crate::cbor;
+use crate::cbor::{Key, Reader as Cbor};
 use crate::crypto::{sha256, sha384, sha512};
 use crate::cursor::{Malformed, Problem};
 use crate::der::{self, Reader, tag};
@@ -75,6 +75,55 @@ pub fn encode_extension(bundle: &[u8]) -> Vec<u8> {
     der::sequence(&[&der::element(tag::OID, OID_EVIDENCE), &der::element(tag::OCTET_STRING, bundle)])
 }
 
+impl TaggedEvidence {
+    /// `60000([ evidence: bstr, claims: bstr ])`, the claims a map that has `pubkey-hash: [ algorithm, digest ]`.
+    pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Cbor::new(value);
+        let start = reader;
+        let tag = reader.tag("taggedEvidence")?;
+        if tag != TAG_TEE_QUOTE {
+            let problem = Problem::Unexpected { expected: "the tag of a quote", found: tag };
+            return Err(start.fail("taggedEvidence", problem));
+        }
+        let (evidence, claims) = reader.tuple("taggedEvidence", 2, |pair| {
+            Ok((pair.bytes("taggedEvidence.evidence")?, pair.bytes("taggedEvidence.claims")?))
+        })?;
+        reader.finish("taggedEvidence")?;
+        let mut key_digest = None;
+        let mut buffer = Cbor::new(claims);
+        buffer.map("claims", MAX_CLAIMS, |key, value| {
+            if key != Key::Text("pubkey-hash") {
+                return value.skip("claims").map(drop);
+            }
+            key_digest = Some(value.tuple("claims.pubkey-hash", 2, |pair| {
+                Ok((pair.unsigned("claims.algorithm")?, pair.bytes("claims.digest")?.to_vec()))
+            })?);
+            Ok(())
+        })?;
+        let missing = buffer.fail("claims.pubkey-hash", Problem::Missing);
+        buffer.finish("claims")?;
+        let key_digest = key_digest.ok_or(missing)?;
+        Ok(Self { evidence: evidence.to_vec(), claims: claims.to_vec(), key_digest })
+    }
+
+    /// Whether the claims name this key.
+    pub fn names(&self, spki: &[u8]) -> bool {
+        let (algorithm, digest) = &self.key_digest;
+        // The IANA named-information hash algorithm registry (RFC 6920 section 9.4).
+        match algorithm {
+            1 => digest == &sha256(spki),
+            7 => digest == &sha384(spki),
+            8 => digest == &sha512(spki),
+            _ => false,
+        }
+    }
+
+    /// The report data that the evidence must have.
+    pub fn report_data(&self) -> Vec<u8> {
+        sha256(&self.claims).to_vec()
+    }
+}
+
 /// `CMW ::= CHOICE { json UTF8String, cbor OCTET STRING }` (RFC 9999 section 4).
 fn wrapper(value: &[u8]) -> Result<Inside<'_>, Malformed> {
     let mut item = Reader::new(value);
@@ -90,6 +139,12 @@ fn wrapper(value: &[u8]) -> Result<Inside<'_>, Malformed> {
         }
     }
 }
+
+/// The most claims of a buffer.
+const MAX_CLAIMS: usize = 16;
+
+/// CBOR tag of a quote of SGX or TDX (interoperable RA-TLS, section "CBOR tags").
+const TAG_TEE_QUOTE: u64 = 60_000;
 
 /// tcg-dice-TaggedEvidence, 2.23.133.5.4.9.
 const OID_TAGGED_EVIDENCE: &[u8] = &[0x67, 0x81, 0x05, 5, 4, 9];

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use crate::base64;
-use crate::cbor;
+use crate::cbor::{Key, Reader};
 use crate::cursor::{self, Malformed, Problem};
 use crate::evidence::{self, Evidence};
 
@@ -78,6 +78,40 @@ impl TsmReport {
         })
     }
 
+    /// Reads the CBOR map, with byte strings.
+    pub fn from_cbor(bytes: &[u8]) -> Result<Self, Malformed> {
+        cursor::limit("tsm", bytes, MAX_SIZE)?;
+        let mut reader = Reader::new(bytes);
+        let (mut report, mut found) = (Self::default(), false);
+        reader.map("tsm", 3, |key, value| {
+            match key {
+                Key::Text("outblob") => {
+                    report.outblob = value.bytes("tsm.outblob")?.to_vec();
+                    found = true;
+                }
+                Key::Text("auxblob") => report.auxblob = value.bytes("tsm.auxblob")?.to_vec(),
+                Key::Text("provider") => report.provider = text(value.text("tsm.provider")?.as_bytes())?,
+                _ => return Err(value.fail("tsm", Problem::NotCanonical("a field that is not known"))),
+            }
+            Ok(())
+        })?;
+        reader.finish("tsm")?;
+        match found {
+            true => Ok(report),
+            false => Err(malformed("tsm.outblob", Problem::Missing)),
+        }
+    }
+
+    /// Whether bytes look like the JSON form.
+    pub fn is_json(bytes: &[u8]) -> bool {
+        contains(bytes, br#""outblob""#)
+    }
+
+    /// Whether bytes look like the CBOR form: a map, with the key as it is encoded.
+    pub fn is_cbor(bytes: &[u8]) -> bool {
+        matches!(bytes, [0xA1..=0xA3, ..]) && contains(bytes, b"\x67outblob")
+    }
+
     /// Whether the driver makes this kind of evidence; a driver that is not named contradicts nothing.
     pub fn agrees_with(&self, evidence: &Evidence) -> bool {
         match self.provider.as_str() {
@@ -99,6 +133,63 @@ fn text(bytes: &[u8]) -> Result<String, Malformed> {
     }
 }
 
+fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window == word)
+}
+
 fn malformed(field: &'static str, problem: Problem) -> Malformed {
     Malformed { field, offset: 0, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cbor::Writer;
+
+    fn sample() -> TsmReport {
+        TsmReport { outblob: std::vec![1; 9], auxblob: std::vec![2; 4], provider: "sev_guest".into() }
+    }
+
+    #[test]
+    fn three_forms_say_the_same() {
+        let files: &[(&str, &[u8])] = &[
+            ("outblob", &[1; 9]),
+            ("auxblob", &[2; 4]),
+            ("provider", b"sev_guest\n"),
+            ("generation", b"3\n"),
+        ];
+        assert_eq!(TsmReport::from_files(files), Ok(sample()));
+        let json = br#"{"auxblob":"AgICAg","outblob":"AQEBAQEBAQEB","provider":"sev_guest\n"}"#;
+        assert!(TsmReport::is_json(json));
+        assert_eq!(TsmReport::from_json(json), Ok(sample()));
+        let cbor = Writer::new().map(3).text("auxblob").bytes(&[2; 4]).text("outblob").bytes(&[1; 9]);
+        let cbor = cbor.text("provider").text("sev_guest\n").finish();
+        assert!(TsmReport::is_cbor(&cbor));
+        assert_eq!(TsmReport::from_cbor(&cbor), Ok(sample()));
+        for length in 0..cbor.len() {
+            assert!(TsmReport::from_cbor(&cbor[..length]).is_err(), "cut at {length}");
+        }
+        for length in 0..json.len() {
+            assert!(TsmReport::from_json(&json[..length]).is_err(), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn malformed_reports_are_refused() {
+        assert!(TsmReport::from_files(&[("auxblob", &[])]).is_err());
+        assert!(TsmReport::from_files(&[("outblob", &[]), ("outblob", &[])]).is_err());
+        assert!(TsmReport::from_files(&[("outblob", &[]), ("provider", &[0xFF])]).is_err());
+        for text in [
+            r#"{"outblob":"AA=A"}"#,
+            r#"{"auxblob":""}"#,
+            r#"{"outblob":"","outblob":""}"#,
+            r#"{"outblob":"","x":1}"#,
+            r#"{"outblob":""} {}"#,
+        ] {
+            assert!(TsmReport::from_json(text.as_bytes()).is_err(), "{text}");
+        }
+        let twice = Writer::new().map(2).text("outblob").bytes(&[]).text("outblob").bytes(&[]).finish();
+        assert!(TsmReport::from_cbor(&twice).is_err());
+        assert!(TsmReport::from_cbor(&Writer::new().map(1).text("auxblob").bytes(&[]).finish()).is_err());
+    }
 }
