@@ -64,7 +64,8 @@ fn digit(byte: u8, url: bool) -> Option<u32> {
 fn digits(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().zip([16, 8, 0]).fold(0, |bits, (&byte, shift)| bits | u32::from(byte) << shift);
+        let bits =
+            chunk.iter().zip([16, 8, 0]).fold(0, |bits, (&byte, shift)| bits | u32::from(byte) << shift);
         for shift in [18, 12, 6, 0].into_iter().take(chunk.len() + 1) {
             text.push(char::from(alphabet[(bits >> shift & 63) as usize]));
         }

@@ -22,18 +22,23 @@ pub fn result(result: &AttestationResult) -> String {
 pub fn rejection(rejection: &Rejection) -> String {
     let failed = rejection.checks().failures().count();
     let checks = if failed == 1 { "check" } else { "checks" };
-    let head = alloc::format!("rejected: {failed} {checks} failed, first of all {}", title(rejection.class()));
+    let head =
+        alloc::format!("rejected: {failed} {checks} failed, first of all {}", title(rejection.class()));
     render(&head, rejection.checks())
 }
 
 /// What to do when a rule does not hold.
 pub fn hint(reason: Reason) -> &'static str {
     match reason {
-        Reason::EvidenceUnknown => "give a report, quote, token, request, certificate or bundle as it was made",
+        Reason::EvidenceUnknown => {
+            "give a report, quote, token, request, certificate or bundle as it was made"
+        }
         Reason::EvidenceUnsupported => "a newer verifier may know this version",
         Reason::CarrierEmpty => "the sender must put its evidence inside",
         Reason::CarrierSignature => "the request was changed after it was signed, or signed by another key",
-        Reason::CarrierKey => "the keep makes one key of the kind its evidence demands, and names it in its claims",
+        Reason::CarrierKey => {
+            "the keep makes one key of the kind its evidence demands, and names it in its claims"
+        }
         Reason::ChainAnchor => "for a simulator, add its root and name it in the policy",
         Reason::ChainValidity => "judge at the time the evidence was made, or fetch newer certificates",
         Reason::CrlMissing | Reason::CrlStale | Reason::CrlAge => {

@@ -131,8 +131,12 @@ mod tests {
     #[test]
     fn tables_survive_encoding_and_padding() {
         let pem = pem::encode("CERTIFICATE", &[9; 30]);
-        let entries: [(Entry, &[u8]); 4] =
-            [(Entry::Vcek, &[1; 10]), (Entry::Ask, pem.as_bytes()), (Entry::Crl, &[3; 5]), (Entry::Vlek, &[])];
+        let entries: [(Entry, &[u8]); 4] = [
+            (Entry::Vcek, &[1; 10]),
+            (Entry::Ask, pem.as_bytes()),
+            (Entry::Crl, &[3; 5]),
+            (Entry::Vlek, &[]),
+        ];
         let encoded = CertTable::encode(&entries);
         let table = CertTable::decode(&encoded).expect("decodes");
         assert_eq!(table.certificates, [std::vec![1; 10], std::vec![9; 30]]);

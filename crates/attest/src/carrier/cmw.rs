@@ -207,7 +207,8 @@ mod tests {
     fn malformed_wrappers_are_refused() {
         let member = r#""a":["x/y",""]"#;
         let many: String = (0..=MAX_ITEMS).map(|n| std::format!(r#""{n}":["x/y",""],"#)).collect();
-        let deep = |depth: usize| std::format!("{}[\"x/y\",\"\"]{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+        let deep =
+            |depth: usize| std::format!("{}[\"x/y\",\"\"]{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
         assert!(Cmw::from_json(deep(MAX_DEPTH).as_bytes()).is_ok());
         for text in [
             "[]".to_string(),
@@ -226,7 +227,9 @@ mod tests {
         ] {
             assert!(Cmw::from_json(text.as_bytes()).is_err(), "{:.80}", text);
         }
-        for bytes in [&[0x80][..], &[0x81, 1], &[0x84, 1, 0x40, 1, 1], &[0xA0], &[0xA1, 1, 1], &[0x82, 0x40, 0x40]] {
+        for bytes in
+            [&[0x80][..], &[0x81, 1], &[0x84, 1, 0x40, 1, 1], &[0xA0], &[0xA1, 1, 1], &[0x82, 0x40, 0x40]]
+        {
             assert!(Cmw::from_cbor(bytes).is_err(), "{bytes:02x?}");
         }
         let mut deep = record(Type::Format(1), None);

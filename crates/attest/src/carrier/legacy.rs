@@ -124,7 +124,8 @@ mod tests {
     use crate::der::{element, sequence};
 
     fn crl_list(count: usize) -> Vec<u8> {
-        let entry = sequence(&[&element(tag::UTF8_STRING, b"https://example.org/crl"), &sequence(&[b"\x05\x00"])]);
+        let entry =
+            sequence(&[&element(tag::UTF8_STRING, b"https://example.org/crl"), &sequence(&[b"\x05\x00"])]);
         sequence(&[&element(tag::SEQUENCE, &entry.repeat(count))])
     }
 

@@ -112,7 +112,12 @@ impl Opening {
                 "X509 CRL" => self.carried.crls.push(block.bytes),
                 "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.der(&block.bytes)?,
                 LABEL_EVIDENCE => self.any(&block.bytes)?,
-                _ => return Err(refused("a certificate, list, request or evidence", String::from(block.label))),
+                _ => {
+                    return Err(refused(
+                        "a certificate, list, request or evidence",
+                        String::from(block.label),
+                    ));
+                }
             }
         }
         Ok(())
@@ -206,7 +211,9 @@ impl Opening {
     fn cmw(&mut self, cmw: &Cmw) -> Result<(), Rejection> {
         self.inside(Carrier::Cmw, |opening| match cmw {
             Cmw::Record(record) => opening.record(record),
-            Cmw::Collection(collection) => collection.items.iter().try_for_each(|(_, item)| opening.cmw(item)),
+            Cmw::Collection(collection) => {
+                collection.items.iter().try_for_each(|(_, item)| opening.cmw(item))
+            }
         })
     }
 
@@ -334,7 +341,13 @@ impl Opening {
         let keep = self.keep_claims.is_some() || self.carriers.contains(&Carrier::Request);
         for expected in self.evidence.iter().filter_map(key_algorithm).filter(|_| keep) {
             let (expected, found) = (expected, key.algorithm());
-            self.checks.require(Reason::CarrierKey, "algorithm", expected == found, expected.name(), found.name());
+            self.checks.require(
+                Reason::CarrierKey,
+                "algorithm",
+                expected == found,
+                expected.name(),
+                found.name(),
+            );
         }
     }
 }

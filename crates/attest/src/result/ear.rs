@@ -149,9 +149,10 @@ impl Vector {
             let mut notes = result.checks().iter().filter(|check| check.outcome == Outcome::Note);
             notes.any(|check| classes.contains(&check.reason.class()))
         };
-        let bound = result.checks().iter().any(|check| {
-            check.reason == Reason::BindingMismatch && check.outcome == Outcome::Pass
-        });
+        let bound = result
+            .checks()
+            .iter()
+            .any(|check| check.reason == Reason::BindingMismatch && check.outcome == Outcome::Pass);
         let measured = if result.is_measured() { APPROVED_AT_BOOT } else { 0 };
         let warn_if = |excused: bool| if excused { WARNING } else { AFFIRMING };
         let (hardware, opaque) = match result.trust() {
@@ -236,7 +237,11 @@ mod tests {
                 status: Tier::Warning,
                 vector: Vector([2, 2, 3, 0, 32, 2, 0, 0]),
                 policies: std::vec!["ni:///sha-384;AAAA".into()],
-                claims: EnarxClaims { trust: "tolerated".into(), measurement: std::vec![1; 48], tcb: "x".into() },
+                claims: EnarxClaims {
+                    trust: "tolerated".into(),
+                    measurement: std::vec![1; 48],
+                    tcb: "x".into(),
+                },
             },
         }
     }

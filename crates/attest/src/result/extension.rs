@@ -15,7 +15,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::AttestationResult;
-use crate::carrier::ra_tls::OID_ENARX;
 use crate::crypto::sha384;
 use crate::cursor::{self, Malformed, Problem};
 use crate::der::{self, Reader, tag};
@@ -105,6 +104,7 @@ fn digest(fields: &mut Reader<'_>, field: &'static str) -> Result<[u8; 48], Malf
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::carrier::ra_tls::OID_ENARX;
 
     #[test]
     fn extensions_survive_encoding_and_no_cut_is_one() {

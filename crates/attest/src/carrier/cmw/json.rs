@@ -15,7 +15,8 @@ pub(super) fn read(text: &[u8]) -> Result<Cmw, Malformed> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let read = Node { depth: 0 }.deserialize(&mut reader).and_then(|cmw| reader.end().map(|()| cmw));
     read.map_err(|error| {
-        let problem = Problem::NotCanonical("not a JSON record [type, value, indicator] or a collection of them");
+        let problem =
+            Problem::NotCanonical("not a JSON record [type, value, indicator] or a collection of them");
         Malformed { field: "cmw.json", offset: error.column(), problem }
     })
 }

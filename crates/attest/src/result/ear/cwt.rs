@@ -95,7 +95,10 @@ fn read_appraisal(reader: &mut Reader<'_>) -> Result<Appraisal, Malformed> {
     let tier = Tier::ALL.into_iter().find(|tier| Some(tier.number()) == status);
     match (tier == Some(vector.tier()), claims) {
         (true, Some(claims)) => Ok(Appraisal { status: vector.tier(), vector, policies, claims }),
-        _ => Err(start.fail("ear.status", Problem::NotCanonical("claims are missing or contradict each other"))),
+        _ => {
+            Err(start
+                .fail("ear.status", Problem::NotCanonical("claims are missing or contradict each other")))
+        }
     }
 }
 
