@@ -1,2 +1,34 @@
-//! x
-fn main() {}
+//! The command line: arguments in, one command run, an exit code out.
+//!
+//! [`cli`] says which arguments there are, [`settings`] what the environment adds, `command` what is done, and
+//! [`output`] is the only place that prints.
+
+mod cli;
+mod command;
+mod failure;
+mod log;
+mod output;
+mod settings;
+
+use clap::Parser;
+use cli::Cli;
+use output::Output;
+use settings::Environment;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let environment = Environment::read();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(output::clap_message(&error)),
+    };
+    let output = Output::new(cli.color, cli.quiet, &environment);
+    log::start(cli.verbose, &environment, &output);
+    match command::run(cli, &environment, &output) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}

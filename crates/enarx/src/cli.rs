@@ -1,0 +1,196 @@
+//! The arguments, and nothing but: help, completions and man pages are made from this file.
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0-255  the program's own, as it passed to proc_exit
+  1      refused: a mistake in the command or in Enarx.toml, a file missing, a port in use
+  2      a fault of Enarx or of this host
+  124    the workload reached one of its limits
+  125    the keep was stopped because it attempted what no workload may
+  126    the file is no workload: not WebAssembly, invalid, or in need of what no keep has
+  134    the workload trapped: a memory fault, an unreachable instruction, a stack overflow
+
+Whenever the code is not the program's own, a line that begins with `error:` tells so on stderr.";
+
+const ENVIRONMENT: &str = "\
+Environment:
+  ENARX_RUNTIME    path of the runtime image, unless --runtime names one
+  ENARX_LOG        what is logged, such as `debug` or `keep=trace`; overrides -v
+  NO_COLOR         no colours
+  CLICOLOR_FORCE   colours even where nobody looks
+  XDG_CACHE_HOME   compiled workloads are kept below it (default ~/.cache)
+  XDG_STATE_HOME   the secret that authenticates them is kept below it (default ~/.local/state)";
+
+/// Run WebAssembly workloads in keeps.
+#[derive(Debug, Parser)]
+#[command(name = "enarx", version, after_long_help = ENVIRONMENT, max_term_width = 110)]
+#[command(disable_version_flag = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Log what is done; twice for more.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Print neither warnings nor notes.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Print the version; with --json as data.
+    #[arg(short = 'V', long)]
+    pub version: bool,
+    /// With --version: print it as JSON.
+    #[arg(long, requires = "version")]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Color {
+    /// On terminals, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a workload in a keep.
+    ///
+    /// The workload is a WebAssembly core module for WASI 0.1 or a component for WASI 0.2. Without --config it has
+    /// standard input, output and error, and nothing else; an Enarx.toml is read only if --config names it.
+    #[command(after_long_help = EXIT_CODES)]
+    Run(Run),
+    /// Write, check or show an Enarx.toml.
+    #[command(subcommand)]
+    Config(Config),
+    /// Tell what this host offers.
+    #[command(subcommand)]
+    Platform(Platform),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages into a directory, or print that of `enarx`.
+    Man {
+        /// The directory.
+        dir: Option<PathBuf>,
+    },
+}
+
+/// What to run, and in which keep.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// The manifest, usually called Enarx.toml.
+    #[arg(short, long, value_name = "FILE", alias = "wasmcfgfile")]
+    pub config: Option<PathBuf>,
+    /// The kind of keep.
+    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = keep_kind)]
+    #[arg(help = "The kind of keep: auto or process")]
+    pub keep: KeepKind,
+    /// Give the workload a directory, as GUEST if named; `:ro` refuses changes. May be repeated.
+    #[arg(long, value_name = "HOST[::GUEST][:ro]")]
+    pub dir: Vec<String>,
+    /// Set an environment variable of the workload; replaces that of the manifest. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+    /// Trust the certificates of this PEM file for outgoing TLS, instead of the web's.
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+    /// The runtime image; without it, ENARX_RUNTIME, then the one installed with this program.
+    #[arg(long, value_name = "FILE")]
+    pub runtime: Option<PathBuf>,
+    /// Compile the workload anew, and keep nothing.
+    #[arg(long)]
+    pub no_cache: bool,
+    /// The workload.
+    #[arg(value_name = "WORKLOAD")]
+    pub workload: PathBuf,
+    /// Arguments of the workload, after those of the manifest.
+    #[arg(last = true)]
+    pub args: Vec<String>,
+}
+
+/// A kind of keep that this version can launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepKind {
+    /// The best this version can launch: a process.
+    Auto,
+    /// A confined process: protects the host from the workload, not the workload from the host.
+    Process,
+}
+
+/// Write, check or show an Enarx.toml.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Write a commented Enarx.toml to start from.
+    Init {
+        /// Where to write it; must not exist.
+        #[arg(default_value = api::manifest::FILE_NAME)]
+        file: PathBuf,
+    },
+    /// Check an Enarx.toml.
+    Check {
+        /// What to check.
+        #[arg(default_value = api::manifest::FILE_NAME)]
+        file: PathBuf,
+    },
+    /// Print an Enarx.toml with every value in force.
+    Show {
+        /// What to show.
+        #[arg(default_value = api::manifest::FILE_NAME)]
+        file: PathBuf,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Tell what this host offers.
+#[derive(Debug, Subcommand)]
+pub enum Platform {
+    /// Print what this host offers for each kind of keep, and what was not verified.
+    Info {
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn keep_kind(text: &str) -> Result<KeepKind, String> {
+    match text {
+        "auto" => Ok(KeepKind::Auto),
+        "process" => Ok(KeepKind::Process),
+        "kvm" | "snp" | "sgx" | "tdx" => Err(format!(
+            "keeps of kind {text} are not available in this version; `auto` and `process` are (see `enarx platform info`)"
+        )),
+        _ => Err("expected `auto` or `process`".to_owned()),
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,28 @@
+//! What each command does: one file per verb, or per noun where its verbs are a few lines each.
+
+mod completions;
+mod config;
+mod man;
+mod platform;
+
+mod run;
+mod version;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Environment;
+
+/// Does what was asked, and tells the exit code.
+pub fn run(cli: Cli, environment: &Environment, output: &Output) -> Result<u8, Failure> {
+    match cli.command {
+        Some(Command::Run(args)) => return run::run(args, environment, output),
+        Some(Command::Config(verb)) => config::run(verb, output)?,
+        Some(Command::Platform(verb)) => platform::run(verb, output)?,
+        Some(Command::Completions { shell }) => completions::run(shell, output),
+        Some(Command::Man { dir }) => man::run(dir.as_deref(), output)?,
+        None if cli.version => version::run(cli.json, output)?,
+        None => return Err(Failure::refused("no command is given").hint("`enarx --help` lists them")),
+    }
+    Ok(0)
+}

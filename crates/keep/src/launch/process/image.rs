@@ -1,0 +1,53 @@
+//! The runtime image: a static program, opened once and executed from that descriptor.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+/// An opened runtime image.
+#[derive(Debug)]
+pub struct Image {
+    file: File,
+    path: PathBuf,
+}
+
+/// A file that cannot serve as runtime image.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// It cannot be read.
+    #[error("cannot open the runtime image `{}`", path.display())]
+    Open {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is no ordinary file.
+    #[error("the runtime image `{}` is not a file", path.display())]
+    NotAFile {
+        /// Its path.
+        path: PathBuf,
+    },
+}
+
+impl Image {
+    /// Opens a runtime image.
+    pub fn open(path: &Path) -> Result<Self, ImageError> {
+        let fail = |source| ImageError::Open { path: path.to_owned(), source };
+        let file = File::open(path).map_err(fail)?;
+        if !file.metadata().map_err(fail)?.is_file() {
+            return Err(ImageError::NotAFile { path: path.to_owned() });
+        }
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Where it was found.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}

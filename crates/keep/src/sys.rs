@@ -1,0 +1,9 @@
+//! The only unsafe code of this crate: system calls that no safe wrapper offers.
+
+#[cfg(target_os = "linux")]
+pub(crate) mod kvm;
+#[cfg(target_os = "linux")]
+pub(crate) mod landlock;
+#[cfg_attr(target_os = "linux", path = "sys/spawn.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "sys/spawn_plain.rs")]
+pub(crate) mod spawn;

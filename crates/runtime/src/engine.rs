@@ -1,0 +1,89 @@
+//! Wasmtime, configured for hostile modules.
+
+use crate::sys;
+use api::launch::Ending;
+use api::manifest::Limits;
+use std::sync::Arc;
+use wasmtime::{Config, Engine, OptLevel, PoolingAllocationConfig, Strategy};
+
+/// Room on a fiber's stack beyond what WebAssembly may use: for the host's own calls.
+const HOST_STACK: usize = 1 << 20;
+
+/// How machine code is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// One pass, four times faster to make, two to six times slower to run: for the first start of a big workload.
+    Baseline,
+    /// Cranelift with all optimisations.
+    Optimized,
+}
+
+/// What the engine is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A core module, on the main thread.
+    Module,
+    /// A component, once.
+    Component,
+    /// A component instantiated for each request.
+    Requests {
+        /// Instances at once.
+        concurrency: u32,
+    },
+}
+
+/// An engine of this tier for this purpose.
+pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Ending> {
+    let mut config = Config::new();
+    config
+        .strategy(match tier {
+            Tier::Baseline => Strategy::Winch,
+            Tier::Optimized => Strategy::Cranelift,
+        })
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_component_model(purpose != Purpose::Module)
+        .concurrency_support(purpose != Purpose::Module)
+        // Traps name functions; the map from code to lines would make every cached workload half as large again.
+        .generate_address_map(false)
+        // Nothing unwinds through WebAssembly's frames: traps walk frame pointers. Registering takes milliseconds.
+        .native_unwind_info(false)
+        .consume_fuel(limits.fuel.is_some());
+    fix_target(&mut config);
+    config.with_custom_code_memory(Some(Arc::new(sys::CodePages)));
+    let stack = usize::try_from(limits.stack).unwrap_or(usize::MAX);
+    config.max_wasm_stack(stack).async_stack_size(stack.saturating_add(HOST_STACK));
+    if let Purpose::Requests { concurrency } = purpose {
+        config.allocation_strategy(pool(concurrency, limits));
+    }
+    Engine::new(&config).map_err(|error| Ending::Failed(format!("no engine: {error:#}")))
+}
+
+/// Generates code for one fixed processor level, so that the same workload gives the same machine code everywhere:
+/// inside a TEE, what CPUID says is the host's word.
+#[cfg(target_arch = "x86_64")]
+fn fix_target(config: &mut Config) {
+    use std::arch::is_x86_feature_detected as has;
+    // The triple of this program itself, without which Wasmtime would ask CPUID.
+    let _ = config.target(env!("TARGET"));
+    let v3 = has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt");
+    if v3 {
+        sys::enable_instruction_set(config, "x86-64-v3");
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn fix_target(_: &mut Config) {}
+
+/// Ready-made slots, so that a fresh instance costs microseconds.
+fn pool(concurrency: u32, limits: &Limits) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    pool.total_component_instances(concurrency)
+        .total_core_instances(concurrency.saturating_mul(8))
+        .total_memories(concurrency.saturating_mul(2))
+        .total_tables(concurrency.saturating_mul(4))
+        .total_stacks(concurrency.saturating_mul(2))
+        .max_memory_size(memory.min(4 << 30))
+        .table_elements(usize::try_from(limits.table).unwrap_or(usize::MAX).min(100_000));
+    pool
+}

@@ -1,0 +1,1 @@
+//! Sockets the manifest declares: the network is outside, TLS is inside.

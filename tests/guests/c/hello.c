@@ -1,0 +1,7 @@
+/* Greets. */
+#include <stdio.h>
+
+int main(void) {
+    puts("Hello, world!");
+    return 0;
+}

@@ -1,0 +1,6 @@
+//! x
+use crate::workspace::Workspace;
+/// x
+pub fn run(_: &Workspace, _: &[&str]) -> anyhow::Result<()> {
+    Ok(())
+}
