@@ -96,6 +96,8 @@ fn judge(claims: &Claims, reference: &ReferenceValues, policy: &Policy, now: Tim
     workload(claims, reference, policy, checks);
     match &claims.detail {
         Detail::Snp(detail) => snp::appraise(claims, detail, &policy.snp, checks),
+        Detail::Sgx(detail) => sgx::appraise(detail, &policy.sgx, now, checks),
+        Detail::Tdx(detail) => tdx::appraise(detail, &policy.tdx, now, checks),
         Detail::None => {}
     }
 }

@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 
 use crate::evidence::Tee;
 use crate::roots::Grade;
-use crate::snp;
 use crate::time::Window;
 use crate::x509::crl::Coverage;
+use crate::{sgx, snp, tdx};
 
 /// What evidence claims.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,10 @@ pub struct Root {
 pub enum Detail {
     /// AMD SEV-SNP.
     Snp(Box<snp::Claims>),
+    /// Intel SGX.
+    Sgx(Box<sgx::Claims>),
+    /// Intel TDX.
+    Tdx(Box<tdx::Claims>),
     /// Nothing more.
     None,
 }

@@ -10,6 +10,7 @@ use core::fmt;
 
 use crate::crypto::sha256;
 use crate::cursor::{self, Malformed};
+use crate::dcap::collateral::Collateral;
 use crate::memory::{Forgetful, Memory};
 use crate::roots::{self, Anchor, Vendor};
 use crate::x509::certificate::Certificate;
@@ -25,6 +26,7 @@ pub struct Endorsements {
     certificates: Vec<Certificate>,
     crls: Vec<Crl>,
     documents: BTreeMap<[u8; 32], Document>,
+    collateral: Collateral,
     memory: Arc<dyn Memory>,
 }
 
@@ -56,6 +58,7 @@ impl Endorsements {
             certificates: Vec::new(),
             crls: Vec::new(),
             documents: BTreeMap::new(),
+            collateral: Collateral::default(),
             memory: Arc::new(Forgetful),
         }
     }
@@ -96,10 +99,18 @@ impl Endorsements {
         Ok(())
     }
 
-    /// Adds a signed document.
+    /// Adds a signed document; the same one twice counts once.
     pub fn add_document(&mut self, kind: DocumentKind, bytes: &[u8]) -> Result<(), Malformed> {
         cursor::limit("document", bytes, MAX_DOCUMENT)?;
-        self.documents.insert(sha256(bytes), Document { kind, bytes: bytes.into() });
+        let digest = sha256(bytes);
+        if !self.documents.contains_key(&digest) {
+            match kind {
+                DocumentKind::TcbInfo => self.collateral.add_tcb_info(bytes)?,
+                DocumentKind::QeIdentity => self.collateral.add_identity(bytes)?,
+                DocumentKind::CcaKeys => {}
+            }
+            self.documents.insert(digest, Document { kind, bytes: bytes.into() });
+        }
         Ok(())
     }
 
@@ -121,6 +132,11 @@ impl Endorsements {
     /// The documents of a kind, each with its SHA-256.
     pub fn documents(&self, kind: DocumentKind) -> impl Iterator<Item = (&[u8; 32], &Document)> {
         self.documents.iter().filter(move |(_, document)| document.kind == kind)
+    }
+
+    /// Intel's documents, decoded.
+    pub fn collateral(&self) -> &Collateral {
+        &self.collateral
     }
 
     /// Where verified signatures are remembered.

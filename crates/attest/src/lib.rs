@@ -35,6 +35,7 @@ pub mod cca;
 pub mod claims;
 pub mod crypto;
 pub mod cursor;
+pub mod dcap;
 pub mod der;
 pub mod endorsements;
 pub mod evidence;

@@ -3,8 +3,12 @@
 //! TOML or JSON, strict: an unknown key is an error. A file of the old Steward (tables `snp` and `sgx` alone) is a policy.
 //! Parts that all environments share stand here; each environment has its section in a module of its own.
 
+pub mod bits;
+pub mod dcap;
 pub mod hex;
+pub mod sgx;
 pub mod snp;
+pub mod tdx;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -41,6 +45,12 @@ pub struct Policy {
     /// AMD SEV-SNP.
     #[serde(default)]
     pub snp: snp::SnpPolicy,
+    /// Intel SGX.
+    #[serde(default)]
+    pub sgx: sgx::SgxPolicy,
+    /// Intel TDX.
+    #[serde(default)]
+    pub tdx: tdx::TdxPolicy,
 }
 
 /// What is accepted at all.

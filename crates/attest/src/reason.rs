@@ -126,6 +126,7 @@ reasons! {
     IntelCollateralMissing Stale "intel.collateral.missing" "TCB info and QE identity are given.";
     IntelCollateralSignature Signature "intel.collateral.signature" "TCB info and QE identity are signed by Intel.";
     IntelCollateralStale Stale "intel.collateral.stale" "TCB info and QE identity cover the time of judgement.";
+    IntelCollateralAge Stale "intel.collateral.age" "TCB info and QE identity are no older than the policy allows.";
     IntelCollateralMatch Signature "intel.collateral.match" "TCB info is for the platform's FMSPC and PCE.";
     IntelTcbUnsupported Tcb "intel.tcb.unsupported" "A TCB level of the collateral matches the platform.";
     IntelTcbRevoked Revoked "intel.tcb.revoked" "The platform's TCB level is not revoked.";
@@ -137,6 +138,7 @@ reasons! {
     SgxAttributes Policy "sgx.attributes" "Attributes and MISCSELECT are as demanded.";
     SgxProduct Measurement "sgx.product" "ISVPRODID is accepted.";
     SgxVersion Tcb "sgx.version" "ISVSVN reaches the policy's minimum.";
+    SgxConfiguration Measurement "sgx.configuration" "CONFIGID, CONFIGSVN and the other ids of KSS are as demanded.";
     TdxModule Signature "tdx.module" "The TDX module is Intel's.";
     TdxAttributes Policy "tdx.attributes" "TD attributes and XFAM are as demanded.";
     TdxServiceTd Policy "tdx.service-td" "No service TD is bound, or the policy allows it.";

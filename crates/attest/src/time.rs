@@ -2,7 +2,10 @@
 //!
 //! The crate never reads a clock: `now` is an argument everywhere.
 
+use alloc::string::String;
 use core::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +62,19 @@ impl Time {
     /// The seconds from `earlier` to this point, zero when it is not earlier.
     pub fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_rfc3339(&text).ok_or_else(|| de::Error::custom("not a time as YYYY-MM-DDTHH:MM:SSZ"))
     }
 }
 
