@@ -33,6 +33,7 @@ pub mod carrier;
 pub mod cbor;
 pub mod cca;
 pub mod claims;
+pub mod cose;
 pub mod crypto;
 pub mod cursor;
 pub mod dcap;
