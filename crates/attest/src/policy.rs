@@ -23,6 +23,16 @@ use crate::evidence::Tee;
 /// The version of the format.
 pub const VERSION: u32 = 1;
 
+/// The profiles that come with the crate, by name.
+pub const PROFILES: [(&str, &str); 3] = [
+    ("strict", "[freshness]\nnonce_required = true\n"),
+    ("standard", ""),
+    (
+        "lab",
+        "[accept]\nunattested = true\ndebug = true\n[revocation]\nrequired = false\n[freshness]\nbinding_required = false\n",
+    ),
+];
+
 /// The largest policy.
 const MAX_SIZE: usize = 1024 * 1024;
 
@@ -105,6 +115,12 @@ pub enum PolicyError {
 }
 
 impl Policy {
+    /// A profile that comes with the crate: `strict`, `standard` or `lab`.
+    pub fn profile(name: &str) -> Option<Result<Self, PolicyError>> {
+        let (_, text) = PROFILES.iter().find(|(known, _)| *known == name)?;
+        Some(Self::from_toml(text))
+    }
+
     /// Reads a TOML file.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
         Self::checked(text, |text| {

@@ -67,6 +67,12 @@ impl AttestationResult {
     pub fn tcb_level(&self) -> Option<String> {
         match &self.claims.detail {
             Detail::Snp(claims) => Some(alloc::format!("{}", claims.reported)),
+            Detail::Sgx(claims) => {
+                claims.platform.verdict.as_ref().map(|verdict| verdict.status.name().into())
+            }
+            Detail::Tdx(claims) => {
+                claims.platform.verdict.as_ref().map(|verdict| verdict.status.name().into())
+            }
             _ => None,
         }
     }

@@ -186,7 +186,11 @@ struct Collateral {
 
 fn json(bytes: &[u8]) -> Result<Vec<Endorsement>, Unrecognised> {
     let signed: Signed<'_> = serde_json::from_slice(bytes).map_err(|_| Unrecognised::Unknown)?;
-    let document = |kind| Ok(vec![Endorsement::Document(kind, bytes.to_vec())]);
+    let document = |kind| {
+        let decoded = Endorsements::new(Vec::new()).add_document(kind, bytes);
+        decoded.map_err(Unrecognised::Malformed)?;
+        Ok(vec![Endorsement::Document(kind, bytes.to_vec())])
+    };
     match (signed.tcb_info, signed.enclave_identity) {
         (Some(_), None) => return document(DocumentKind::TcbInfo),
         (None, Some(_)) => return document(DocumentKind::QeIdentity),
