@@ -2,9 +2,9 @@
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use attest::carrier::ra_tls::{Inside, TaggedEvidence};
 use attest::x509::certificate::Certificate;
+use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(certificate) = Certificate::decode(bytes) {

@@ -2,10 +2,12 @@
 //! was expected and found, and what to do about it.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use crate::reason::{Check, Checks, Class, Outcome, Reason, Rejection};
 use crate::result::AttestationResult;
+use crate::value::Value;
 
 /// Explains a result.
 pub fn result(result: &AttestationResult) -> String {
@@ -112,27 +114,39 @@ fn write(text: &mut String, head: &str, checks: &Checks) -> fmt::Result {
         }
         writeln!(text, "\n{heading}:")?;
         for class in CLASSES {
-            let mut group = with_outcome().filter(|check| check.reason.class() == class).peekable();
-            if group.peek().is_some() {
-                writeln!(text, "  {}", title(class))?;
+            let group: Vec<&Check> = with_outcome().filter(|check| check.reason.class() == class).collect();
+            if group.is_empty() {
+                continue;
             }
-            for check in group {
-                match outcome {
-                    Outcome::Pass => writeln!(text, "    {}", Name(check))?,
-                    Outcome::Fail | Outcome::Note => write_full(text, check)?,
-                }
+            writeln!(text, "  {}", title(class))?;
+            match outcome {
+                Outcome::Pass => group.iter().try_for_each(|check| writeln!(text, "    {}", Name(check)))?,
+                Outcome::Fail | Outcome::Note => write_full(text, &group)?,
             }
         }
     }
     Ok(())
 }
 
-fn write_full(text: &mut String, check: &Check) -> fmt::Result {
-    writeln!(text, "    {}", Name(check))?;
-    writeln!(text, "      rule      {}", check.reason.meaning())?;
-    writeln!(text, "      expected  {}", check.expected)?;
-    writeln!(text, "      found     {}", check.found)?;
-    writeln!(text, "      hint      {}", hint(check.reason))
+/// Each rule once, with everything it was applied to.
+fn write_full(text: &mut String, group: &[&Check]) -> fmt::Result {
+    let mut written = Vec::new();
+    for &Check { reason, .. } in group {
+        if written.contains(reason) {
+            continue;
+        }
+        written.push(*reason);
+        writeln!(text, "    {reason}: {}", reason.meaning())?;
+        for check in group.iter().filter(|check| check.reason == *reason) {
+            let Check { subject, expected, found, .. } = check;
+            match subject {
+                Value::None => writeln!(text, "      expected {expected}, found {found}")?,
+                _ => writeln!(text, "      {subject}: expected {expected}, found {found}")?,
+            }
+        }
+        writeln!(text, "      hint: {}", hint(*reason))?;
+    }
+    Ok(())
 }
 
 /// The rule and what it was applied to.
@@ -141,7 +155,7 @@ struct Name<'a>(&'a Check);
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.subject {
-            crate::value::Value::None => write!(f, "{}", self.0.reason),
+            Value::None => write!(f, "{}", self.0.reason),
             subject => write!(f, "{} [{subject}]", self.0.reason),
         }
     }
@@ -150,7 +164,6 @@ impl fmt::Display for Name<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Value;
 
     #[test]
     fn failures_stand_first_with_rule_values_and_hint() {
@@ -164,17 +177,13 @@ rejected: 2 checks failed, first of all dates and endorsements
 
 failed:
   dates and endorsements
-    crl.missing [ARK-Milan]
-      rule      A revocation list is given for every issuer that publishes one.
-      expected  a revocation list
-      found     nothing
-      hint      fetch lists with `enarx platform endorsements fetch`, or judge at the time of the evidence
+    crl.missing: A revocation list is given for every issuer that publishes one.
+      ARK-Milan: expected a revocation list, found nothing
+      hint: fetch lists with `enarx platform endorsements fetch`, or judge at the time of the evidence
   policy
-    snp.vmpl
-      rule      The report was made at an accepted VMPL.
-      expected  0
-      found     2
-      hint      change the platform's configuration, or the policy if this is acceptable
+    snp.vmpl: The report was made at an accepted VMPL.
+      expected 0, found 2
+      hint: change the platform's configuration, or the policy if this is acceptable
 
 held:
   signatures and bindings

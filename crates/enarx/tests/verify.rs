@@ -1,5 +1,6 @@
 //! `enarx verify` and `enarx platform endorsements` as their users see them: what is printed, and the exit code of each
 //! class of failure.
+#![expect(clippy::unwrap_used, reason = "what helpers of tests cannot do fails the test")]
 
 use attest::binding::KeepClaims;
 use attest::carrier::bundle::{self, Kind};

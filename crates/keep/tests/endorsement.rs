@@ -1,4 +1,5 @@
 //! The endorsements fetcher against services that are busy, broken, slow, lying, or gone.
+#![expect(clippy::unwrap_used, reason = "what helpers of tests cannot do fails the test")]
 
 use attest::der::{self, tag};
 use attest::time::Time;
