@@ -3,12 +3,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::binding::Binding;
 use crate::claims::{Claims, Detail};
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Tee};
 use crate::policy::Policy;
 use crate::reason::{Checks, Outcome, Reason, Rejection};
-use crate::reference::ReferenceValues;
+use crate::reference::{self, ReferenceValues};
 use crate::result::{AttestationResult, TrustLevel};
 use crate::roots::Grade;
 use crate::time::Time;
@@ -70,8 +71,9 @@ pub fn appraise(
     };
     let excused = checks.iter().any(|check| check.outcome == Outcome::Note);
     let trust = TrustLevel::of(&claims, excused);
+    let lifetime = policy.freshness.result_seconds;
     let measured = !reference.measurements.is_empty();
-    Ok(AttestationResult { trust, measured, policy_digest: policy.digest(), judged_at: now, claims, checks })
+    Ok(AttestationResult { trust, measured, policy_digest: policy.digest(), judged_at: now, lifetime, claims, checks })
 }
 
 /// Runs every check of authentication. Claims come back whenever there are any, proven or not.
@@ -94,10 +96,17 @@ fn judge(claims: &Claims, reference: &ReferenceValues, policy: &Policy, now: Tim
     trust(claims, policy, checks);
     revocation(claims, policy, now, checks);
     workload(claims, reference, policy, checks);
-    match &claims.detail {
+    if let Detail::Vtpm(detail) = &claims.detail {
+        vtpm::appraise(claims, detail, &policy.vtpm, checks);
+    }
+    match claims.detail.silicon() {
         Detail::Snp(detail) => snp::appraise(claims, detail, &policy.snp, checks),
         Detail::Sgx(detail) => sgx::appraise(detail, &policy.sgx, now, checks),
         Detail::Tdx(detail) => tdx::appraise(detail, &policy.tdx, now, checks),
+        Detail::Cca(detail) => cca::appraise(claims, detail, &policy.cca, checks),
+        Detail::Nitro(detail) => nitro::appraise(claims, detail, &policy.nitro, now, checks),
+        // A virtual TPM wraps no other one.
+        Detail::Vtpm(_) => {}
         Detail::None => {}
     }
 }
@@ -160,6 +169,10 @@ fn revocation(claims: &Claims, policy: &Policy, now: Time, checks: &mut Checks) 
             continue;
         };
         checks.require_unless(!rules.required, Reason::CrlStale, issuer(), window.contains(now), window, now);
+        if let Some(&least) = rules.minimum_number.get(&coverage.subject) {
+            let found = coverage.number;
+            checks.require(Reason::CrlNumber, issuer(), found >= Some(least), least, found);
+        }
         if let Some(limit) = rules.max_age_seconds {
             let age = now.since(window.from);
             checks.require_unless(!rules.required, Reason::CrlAge, issuer(), age <= limit, limit, age);
@@ -175,10 +188,14 @@ fn workload(claims: &Claims, reference: &ReferenceValues, policy: &Policy, check
     }
     if let Some(expected) = reference.workload.as_deref().filter(|_| !claims.host_data.is_empty()) {
         let field = &claims.host_data;
-        let holds = field.starts_with(&expected[..expected.len().min(field.len())]);
+        let holds = reference::holds_digest(field, expected);
         checks.require(Reason::WorkloadMismatch, Value::None, holds, expected, field.as_slice());
     }
     let binding = reference.binding.as_ref();
+    if matches!(binding, Some(Binding::LegacyKey { .. })) {
+        let accepted = policy.accept.legacy_enarx;
+        checks.require(Reason::BindingLegacy, Value::None, accepted, "KeepClaims", "the key alone");
+    }
     match binding {
         Some(binding) => {
             let holds = binding.holds(&claims.report_data) || claims.tee == Tee::Unattested;

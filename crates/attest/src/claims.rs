@@ -11,7 +11,7 @@ use crate::evidence::Tee;
 use crate::roots::Grade;
 use crate::time::Window;
 use crate::x509::crl::Coverage;
-use crate::{sgx, snp, tdx};
+use crate::{cca, nitro, sgx, snp, tdx, vtpm};
 
 /// What evidence claims.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,22 @@ pub enum Detail {
     Sgx(Box<sgx::Claims>),
     /// Intel TDX.
     Tdx(Box<tdx::Claims>),
+    /// Arm CCA.
+    Cca(Box<cca::Claims>),
+    /// AWS Nitro enclaves.
+    Nitro(Box<nitro::Claims>),
+    /// Azure's virtual TPM, around what the silicon says.
+    Vtpm(Box<vtpm::Claims>),
     /// Nothing more.
     None,
+}
+
+impl Detail {
+    /// What the silicon says, where a virtual TPM wraps it.
+    pub fn silicon(&self) -> &Self {
+        match self {
+            Self::Vtpm(claims) => &claims.silicon,
+            _ => self,
+        }
+    }
 }

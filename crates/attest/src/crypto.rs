@@ -55,6 +55,8 @@ pub enum Scheme {
     RsaPkcs1Sha256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     RsaPkcs1Sha384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RsaPkcs1Sha512,
 }
 
 /// The signature is not by this key over this message.
@@ -147,9 +149,11 @@ impl Scheme {
         match self {
             Scheme::EcdsaP256Sha256 => Algorithm::P256,
             Scheme::EcdsaP384Sha384 => Algorithm::P384,
-            Scheme::RsaPssSha256 | Scheme::RsaPssSha384 | Scheme::RsaPkcs1Sha256 | Scheme::RsaPkcs1Sha384 => {
-                Algorithm::Rsa
-            }
+            Scheme::RsaPssSha256
+            | Scheme::RsaPssSha384
+            | Scheme::RsaPkcs1Sha256
+            | Scheme::RsaPkcs1Sha384
+            | Scheme::RsaPkcs1Sha512 => Algorithm::Rsa,
         }
     }
 }

@@ -92,11 +92,21 @@ impl Endorsements {
 
     /// Adds a revocation list; the same one twice counts once.
     pub fn add_crl(&mut self, der: &[u8]) -> Result<(), Malformed> {
-        let crl = Crl::decode(der)?;
-        if self.crls.iter().all(|known| known.digest() != crl.digest()) {
+        self.keep_crl(Crl::decode(der)?);
+        Ok(())
+    }
+
+    /// Adds a revocation list that was fetched from this address: AMD's two lists of a line are told apart by it alone.
+    pub fn add_crl_from(&mut self, address: &str, der: &[u8]) -> Result<(), Malformed> {
+        self.keep_crl(Crl::decode(der)?.fetched_from(address));
+        Ok(())
+    }
+
+    fn keep_crl(&mut self, crl: Crl) {
+        let known = |known: &Crl| known.digest() == crl.digest() && known.source() == crl.source();
+        if !self.crls.iter().any(known) {
             self.crls.push(crl);
         }
-        Ok(())
     }
 
     /// Adds a signed document; the same one twice counts once.

@@ -122,6 +122,8 @@ impl Form {
         match bytes {
             // "HCLA": the header of Azure's HCL report.
             [b'H', b'C', b'L', b'A', ..] => Some(Self::Vtpm),
+            // JSON that carries it with a TPM quote.
+            _ if vtpm::carrier::is_json(bytes) => Some(Self::Vtpm),
             // CBOR tag 399 or 907: the collection of a CCA platform and a realm token.
             [0xD9, 0x01, 0x8F, ..] | [0xD9, 0x03, 0x8B, ..] => Some(Self::Cca),
             // COSE_Sign1, tagged or not: an array of four.

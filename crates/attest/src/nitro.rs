@@ -1,37 +1,43 @@
-//! AWS Nitro enclaves. Attestation documents.
-//!
-//! Not verified yet: such evidence is told apart and refused as unsupported.
+//! AWS Nitro enclaves: attestation documents, signed by a key that lives for three hours.
 
-use alloc::vec::Vec;
+mod appraise;
+mod authenticate;
+pub mod document;
 
-use crate::claims;
-use crate::cursor::Malformed;
-use crate::endorsements::Endorsements;
-use crate::reason::{Checks, Reason};
-use crate::time::Time;
+use crate::cose::Sign1;
+use crate::cursor::{self, Malformed};
+use crate::x509::certificate::Certificate;
 
-/// Decoded evidence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) use self::appraise::appraise;
+pub(crate) use self::authenticate::authenticate;
+use self::document::Document;
+
+/// The largest document ("Attestation process" of aws-nitro-enclaves-nsm-api, section 3.1: at most 16 KiB).
+const MAX_SIZE: usize = 16 * 1024;
+
+/// A signed document.
+#[derive(Clone, Debug)]
 pub struct Evidence {
-    bytes: Vec<u8>,
+    /// What is signed.
+    pub document: Document,
+    /// The certificate of the key that signed it.
+    pub certificate: Certificate,
+    /// The chain of the certificate, the root first.
+    pub bundle: alloc::vec::Vec<Certificate>,
+    signed: Sign1,
 }
 
-/// Decodes evidence of this kind.
+/// What only a Nitro document says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// The document.
+    pub document: Document,
+}
+
+/// Decodes a document.
 pub fn decode(bytes: &[u8]) -> Result<Evidence, Malformed> {
-    Ok(Evidence { bytes: bytes.into() })
-}
-
-/// Runs every check of authentication, and returns what the evidence claims if it can be understood.
-pub fn authenticate(
-    evidence: &Evidence,
-    _: &Endorsements,
-    _: Time,
-    checks: &mut Checks,
-) -> Option<claims::Claims> {
-    checks.fail(
-        Reason::EvidenceUnsupported,
-        "a supported kind",
-        alloc::format!("AWS Nitro enclaves, {} bytes", evidence.bytes.len()),
-    );
-    None
+    cursor::limit("nitro", bytes, MAX_SIZE)?;
+    let signed = Sign1::decode(bytes)?;
+    let (document, certificate, bundle) = document::decode(&signed.payload)?;
+    Ok(Evidence { document, certificate, bundle, signed })
 }

@@ -4,15 +4,22 @@
 //! Parts that all environments share stand here; each environment has its section in a module of its own.
 
 pub mod bits;
+pub mod cca;
 pub mod dcap;
+pub mod digest;
 pub mod hex;
+mod hint;
+pub mod nitro;
 pub mod sgx;
 pub mod snp;
 pub mod tdx;
+pub mod vtpm;
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,26 +30,33 @@ use crate::evidence::Tee;
 /// The version of the format.
 pub const VERSION: u32 = 1;
 
-/// The profiles that come with the crate, by name.
+/// The profiles that come with the crate, by name: dated data, to be reviewed with every bulletin of a vendor.
 pub const PROFILES: [(&str, &str); 3] = [
-    ("strict", "[freshness]\nnonce_required = true\n"),
-    ("standard", ""),
-    (
-        "lab",
-        "[accept]\nunattested = true\ndebug = true\n[revocation]\nrequired = false\n[freshness]\nbinding_required = false\n",
-    ),
+    ("strict", include_str!("../policy/profiles/strict.toml")),
+    ("standard", include_str!("../policy/profiles/standard.toml")),
+    ("lab", include_str!("../policy/profiles/lab.toml")),
 ];
 
 /// The largest policy.
 const MAX_SIZE: usize = 1024 * 1024;
 
-/// An appraisal policy for evidence.
+/// An appraisal policy for evidence: rules as they were read, which nobody changes afterwards, and their digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    rules: Rules,
+    digest: [u8; 48],
+}
+
+/// The rules of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Policy {
+pub struct Rules {
     /// The version of the format; files of the old Steward have none.
     #[serde(default = "version")]
     pub version: u32,
+    /// The day its floors were last reviewed; says nothing to the verifier.
+    #[serde(default)]
+    pub dated: Option<String>,
     /// What is accepted at all.
     #[serde(default)]
     pub accept: Accept,
@@ -61,6 +75,15 @@ pub struct Policy {
     /// Intel TDX.
     #[serde(default)]
     pub tdx: tdx::TdxPolicy,
+    /// Arm CCA.
+    #[serde(default)]
+    pub cca: cca::CcaPolicy,
+    /// AWS Nitro enclaves.
+    #[serde(default)]
+    pub nitro: nitro::NitroPolicy,
+    /// Azure's virtual TPM, around SEV-SNP or TDX.
+    #[serde(default)]
+    pub vtpm: vtpm::VtpmPolicy,
 }
 
 /// What is accepted at all.
@@ -73,6 +96,8 @@ pub struct Accept {
     pub unattested: bool,
     /// Environments that the host can look into.
     pub debug: bool,
+    /// Evidence in the form of old keeps, bound to a key alone: the result then speaks of no workload.
+    pub legacy_enarx: bool,
     /// Roots of simulators, by the SHA-256 of their certificates.
     pub development_roots: Vec<Hex<32>>,
 }
@@ -85,6 +110,9 @@ pub struct Revocation {
     pub required: bool,
     /// The most seconds since a list was issued.
     pub max_age_seconds: Option<u64>,
+    /// The least cRLNumber, by the common name of the certificate that the list must cover ("SEV-Milan", "SEV-VLEK-Milan"):
+    /// a list that was replaced is never taken again.
+    pub minimum_number: BTreeMap<String, u64>,
 }
 
 /// How fresh evidence must be, and what it must be bound to.
@@ -95,6 +123,8 @@ pub struct Freshness {
     pub binding_required: bool,
     /// Refuse evidence that answers no nonce of the verifier.
     pub nonce_required: bool,
+    /// The most seconds that a result holds; nothing means as long as its certificates and lists.
+    pub result_seconds: Option<u64>,
 }
 
 /// A policy that cannot be used.
@@ -107,6 +137,8 @@ pub enum PolicyError {
     },
     /// Not TOML or JSON, or not of this shape.
     Syntax(String),
+    /// A value that is both accepted and refused.
+    Contradiction(String),
     /// A version of the format that is not known.
     Version {
         /// The version named.
@@ -135,37 +167,49 @@ impl Policy {
         })
     }
 
-    /// SHA-384 of the policy as compact JSON with every field written out: equal policies have equal digests, whatever
+    /// SHA-384 of the rules as compact JSON with every field written out: equal policies have equal digests, whatever
     /// their files look like.
     pub fn digest(&self) -> [u8; 48] {
-        // Plain data with string keys: serialization cannot fail.
-        sha384(&serde_json::to_vec(self).unwrap_or_default())
+        self.digest
     }
 
     fn checked(
         text: &str,
-        read: impl FnOnce(&str) -> Result<Self, PolicyError>,
+        read: impl FnOnce(&str) -> Result<Rules, PolicyError>,
     ) -> Result<Self, PolicyError> {
         if text.len() > MAX_SIZE {
             return Err(PolicyError::TooLarge { found: text.len() });
         }
-        let policy = read(text)?;
-        match policy.version {
-            VERSION => Ok(policy),
-            found => Err(PolicyError::Version { found }),
+        let rules = read(text)?;
+        if rules.version != VERSION {
+            return Err(PolicyError::Version { found: rules.version });
         }
+        if let Some(message) = rules.snp.contradiction().or_else(|| rules.sgx.contradiction()) {
+            return Err(PolicyError::Contradiction(message));
+        }
+        // Plain data with string keys: serialization cannot fail.
+        let digest = sha384(&serde_json::to_vec(&rules).unwrap_or_default());
+        Ok(Self { rules, digest })
+    }
+}
+
+impl Deref for Policy {
+    type Target = Rules;
+
+    fn deref(&self) -> &Rules {
+        &self.rules
     }
 }
 
 impl Default for Revocation {
     fn default() -> Self {
-        Self { required: true, max_age_seconds: None }
+        Self { required: true, max_age_seconds: None, minimum_number: BTreeMap::new() }
     }
 }
 
 impl Default for Freshness {
     fn default() -> Self {
-        Self { binding_required: true, nonce_required: false }
+        Self { binding_required: true, nonce_required: false, result_seconds: None }
     }
 }
 
@@ -173,7 +217,8 @@ impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { found } => write!(f, "policy of {found} bytes is over the limit of {MAX_SIZE}"),
-            Self::Syntax(message) => f.write_str(message),
+            Self::Syntax(message) => write!(f, "{message}{}", hint::nearest(message)),
+            Self::Contradiction(message) => f.write_str(message),
             Self::Version { found } => {
                 write!(f, "policy version {found} is not known, this is version {VERSION}")
             }
@@ -207,6 +252,40 @@ mod tests {
         check("version = 2");
         check("unknown = 1");
         check("[snp]\nunknown = 1");
+        check("[snp.platform_info.bits]\nbit-60 = \"set\"");
+        check("[snp.products.milan]\nlaunch_mitigations = [64]");
         check("[snp]\nhash = [\"00\"]");
+    }
+
+    #[test]
+    fn files_of_the_old_steward_are_policies() {
+        let hash = "ab".repeat(48);
+        let snp =
+            std::format!("[snp]\nsigner = [\"{hash}\"]\nid_key_digest = [\"{hash}\"]\nabi = \">1.0\"\n");
+        let old =
+            std::format!("{snp}policy_flags = [\"SMT\", \"SingleSocket\"]\nplatform_info_flags = \"SME\"\n");
+        assert!(Policy::from_toml(&old).is_ok());
+        let twice = std::format!("[snp]\nhash = [\"{hash}\"]\nhash_blacklist = [\"{hash}\"]\n");
+        assert!(matches!(Policy::from_toml(&twice), Err(PolicyError::Contradiction(_))));
+    }
+
+    #[test]
+    fn profiles_are_policies_with_digests_of_their_own() {
+        let digests = PROFILES.map(|(name, _)| {
+            let policy =
+                Policy::profile(name).expect("known").unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(policy.dated.is_some(), "{name}");
+            policy.digest()
+        });
+        assert!(digests[0] != digests[1] && digests[1] != digests[2]);
+        assert!(Policy::profile("none").is_none());
+    }
+
+    #[test]
+    fn the_nearest_key_is_named() {
+        let error = Policy::from_toml("[snp]\nmaximum_vmlp = 1").expect_err("unknown key");
+        assert!(std::format!("{error}").ends_with("did you mean `maximum_vmpl`?"), "{error}");
+        let error = Policy::from_toml("zzzzzzzzzz = 1").expect_err("unknown key");
+        assert!(!std::format!("{error}").contains("did you mean"), "{error}");
     }
 }

@@ -81,10 +81,12 @@ reasons! {
     CrlSignature Signature "crl.signature" "The revocation list is signed by the issuer it names.";
     CrlStale Stale "crl.stale" "The revocation list covers the time of judgement.";
     CrlAge Stale "crl.age" "The revocation list is no older than the policy allows.";
+    CrlNumber Stale "crl.number" "The revocation list's number reaches the policy's minimum.";
     CrlRevoked Revoked "crl.revoked" "No certificate of the chain is revoked.";
 
     BindingMismatch Signature "binding.mismatch" "The evidence is bound to the expected key and claims.";
     BindingMissing Policy "binding.missing" "A binding is expected and was given to compare with.";
+    BindingLegacy Policy "binding.legacy" "The policy accepts evidence that is bound to a key alone.";
     NonceMissing Policy "nonce.missing" "The evidence answers a nonce of the verifier.";
 
     TeeRefused Policy "tee.refused" "The policy accepts this kind of environment.";
@@ -106,6 +108,9 @@ reasons! {
     SnpChipMasked Policy "snp.chip.masked" "The report names its chip.";
     SnpTcbOrder Tcb "snp.tcb.order" "COMMITTED and REPORTED are not above CURRENT.";
     SnpTcbMinimum Tcb "snp.tcb.minimum" "Reported, committed and launch TCB reach the policy's minimum.";
+    SnpTcbSettled Tcb "snp.tcb.settled" "Committed, reported and launch TCB are the same.";
+    SnpFirmware Tcb "snp.firmware" "The committed firmware version reaches the policy's minimum.";
+    SnpGuestSvn Tcb "snp.guest-svn" "GUEST_SVN reaches the policy's minimum.";
     SnpMitigation Tcb "snp.mitigation" "The mitigation vectors have every bit that the policy demands.";
     SnpGuestPolicy Policy "snp.guest-policy" "Every bit of the guest policy is as demanded.";
     SnpPlatform Policy "snp.platform" "Every bit of PLATFORM_INFO is as demanded.";
@@ -114,6 +119,7 @@ reasons! {
     SnpMigrationAgent Policy "snp.migration-agent" "No migration agent is associated.";
     SnpAuthorKey Measurement "snp.author-key" "The author key is an accepted signer.";
     SnpIdKey Measurement "snp.id-key" "The ID key is an accepted one.";
+    SnpLaunchIds Measurement "snp.launch-ids" "FAMILY_ID, IMAGE_ID and HOST_DATA are accepted ones.";
     SnpChip Policy "snp.chip" "The chip is on the allow list and on no deny list.";
     SnpCsp Policy "snp.csp" "The VLEK belongs to an accepted cloud provider.";
     SnpLine Policy "snp.line" "The product line is accepted.";
@@ -144,21 +150,29 @@ reasons! {
     TdxServiceTd Policy "tdx.service-td" "No service TD is bound, or the policy allows it.";
     TdxRegisters Measurement "tdx.registers" "RTMRs and configuration fields are as demanded.";
 
+    CcaKeyMissing Stale "cca.key.missing" "The key of the platform instance is configured.";
     CcaPlatformSignature Signature "cca.platform.signature" "The platform token is signed by a trusted CPAK.";
     CcaRealmSignature Signature "cca.realm.signature" "The realm token is signed by its RAK.";
     CcaBinding Signature "cca.binding" "The platform token names the RAK.";
-    CcaLifecycle Debug "cca.lifecycle" "The platform is in a secured state.";
+    CcaLifecycle Debug "cca.lifecycle" "The platform is in an accepted state.";
+    CcaProfile Policy "cca.profile" "Both tokens have an accepted profile.";
+    CcaPlatform Policy "cca.platform" "Implementation and instance of the platform are accepted.";
+    CcaComponents Measurement "cca.components" "Every software component has an accepted signer and measurement.";
     CcaRegisters Measurement "cca.registers" "RIM, REMs and personalization are as demanded.";
 
     NitroSignature Signature "nitro.signature" "The document is signed by its certificate.";
-    NitroDebug Debug "nitro.debug" "The enclave does not run in debug mode.";
+    NitroBundle Signature "nitro.bundle" "The bundle is the chain of the certificate, the root first.";
     NitroAge Stale "nitro.age" "The document was made close to the time of judgement.";
     NitroPcr Measurement "nitro.pcr" "The PCRs are as demanded.";
 
     VtpmBinding Signature "vtpm.binding" "The report names the runtime data.";
+    VtpmReport Signature "vtpm.report" "The TD report and the TD quote say the same.";
+    VtpmQuoteMissing Stale "vtpm.quote.missing" "A TPM quote, and for TDX a TD quote, comes with the report.";
     VtpmQuoteSignature Signature "vtpm.quote.signature" "The TPM quote is signed by the attestation key.";
+    VtpmKey Signature "vtpm.key" "The certificate of the attestation key, where it is given or demanded, is of that key.";
     VtpmPcr Measurement "vtpm.pcr" "The PCRs are those that were quoted, and as demanded.";
-    VtpmNonce Signature "vtpm.nonce" "The TPM quote answers the expected nonce.";
+    VtpmNonce Signature "vtpm.nonce" "The TPM quote answers a nonce, and the user data repeat it where they must.";
+    VtpmConfiguration Policy "vtpm.configuration" "The virtual machine is configured as demanded.";
 }
 
 impl fmt::Display for Reason {

@@ -35,6 +35,7 @@ pub struct AttestationResult {
     pub(crate) measured: bool,
     pub(crate) policy_digest: [u8; 48],
     pub(crate) judged_at: Time,
+    pub(crate) lifetime: Option<u64>,
 }
 
 impl AttestationResult {
@@ -87,11 +88,13 @@ impl AttestationResult {
         self.judged_at
     }
 
-    /// Until when the same judgement would hold as far as certificates and lists go; nothing without certificates.
+    /// How long the result holds: as certificates and lists allow, and as the policy says; nothing without certificates.
     pub fn validity(&self) -> Option<Window> {
         let lists = self.claims.revocation.iter().filter_map(|coverage| coverage.window);
         let lists = lists.filter(|window| window.contains(self.judged_at));
-        Some(lists.fold(self.claims.validity?, Window::intersect))
+        let whole = lists.fold(self.claims.validity?, Window::intersect);
+        let to = Time(self.judged_at.0.saturating_add(self.lifetime.unwrap_or(u64::MAX)));
+        Some(whole.intersect(Window { from: self.judged_at, to }))
     }
 }
 

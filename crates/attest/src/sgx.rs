@@ -1,6 +1,7 @@
 //! Intel SGX: quotes of version 3, and of 4 and 5 with the body of an enclave.
 
 mod appraise;
+pub mod flags;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -2,6 +2,8 @@
 
 mod appraise;
 mod authenticate;
+pub mod flags;
+mod lists;
 pub mod report;
 pub mod tcb;
 pub mod vek;
@@ -15,7 +17,7 @@ use crate::x509::certificate::Certificate;
 pub(crate) use self::appraise::appraise;
 pub(crate) use self::authenticate::authenticate;
 use self::report::Report;
-use self::tcb::{Line, Tcb};
+use self::tcb::{Line, Product, Tcb};
 
 /// A report, and the certificates that came with it.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Claims {
     pub report: Report,
     /// The product line.
     pub line: Line,
+    /// The product, as far as CPUID tells.
+    pub product: Product,
     /// REPORTED_TCB.
     pub reported: Tcb,
     /// CURRENT_TCB.

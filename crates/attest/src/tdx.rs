@@ -1,6 +1,7 @@
 //! Intel TDX: quotes of version 4 and 5; PCK, collateral and quoting enclave are judged as those of SGX.
 
 mod appraise;
+pub mod flags;
 pub mod report;
 
 use alloc::boxed::Box;

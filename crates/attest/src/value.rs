@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::snp::tcb::Tcb;
 use crate::time::{Time, Window};
 
 /// A fact as it stands in a [`Check`](crate::reason::Check).
@@ -27,6 +28,8 @@ pub enum Value {
     Time(Time),
     /// A time of validity.
     Window(Window),
+    /// A TCB version of AMD SEV-SNP.
+    Tcb(Tcb),
 }
 
 impl fmt::Display for Value {
@@ -40,6 +43,7 @@ impl fmt::Display for Value {
             Value::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
             Value::Time(time) => write!(f, "{time}"),
             Value::Window(window) => write!(f, "{window}"),
+            Value::Tcb(tcb) => write!(f, "{tcb}"),
         }
     }
 }

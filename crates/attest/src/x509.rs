@@ -30,6 +30,10 @@ pub(crate) fn scheme(field: &'static str, identifier: &mut Reader<'_>) -> Result
             fields.expect(field, tag::NULL)?;
             Scheme::RsaPkcs1Sha384
         }
+        OID_RSA_SHA512 => {
+            fields.expect(field, tag::NULL)?;
+            Scheme::RsaPkcs1Sha512
+        }
         OID_RSA_PSS => pss(field, &mut fields)?,
         _ => {
             return Err(
@@ -127,6 +131,8 @@ const OID_RSA_PSS: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 10];
 const OID_RSA_SHA256: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 11];
 /// sha384WithRSAEncryption, 1.2.840.113549.1.1.12.
 const OID_RSA_SHA384: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 12];
+/// sha512WithRSAEncryption, 1.2.840.113549.1.1.13.
+const OID_RSA_SHA512: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 13];
 /// id-mgf1, 1.2.840.113549.1.1.8.
 const OID_MGF1: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 8];
 /// id-sha256, 2.16.840.1.101.3.4.2.1.

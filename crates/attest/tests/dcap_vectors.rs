@@ -3,15 +3,17 @@
 //! The vectors are not part of the repository: `ENARX_VECTORS` names their folder, by default `shared/vectors` beside the
 //! workspace. Without them the tests say so and pass.
 
+#[path = "dcap/memory.rs"]
+mod memory;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use attest::appraise::appraise;
 use attest::claims::Detail;
 use attest::dcap::tcb::Verdict;
 use attest::endorsements::{DocumentKind, Endorsements};
 use attest::evidence::Evidence;
-use attest::memory::{Fact, Memory};
 use attest::policy::Policy;
 use attest::reason::{Reason, Rejection};
 use attest::reference::ReferenceValues;
@@ -19,6 +21,8 @@ use attest::result::AttestationResult;
 use attest::roots::{Anchor, Grade, Vendor};
 use attest::time::Time;
 use attest::x509::certificate::Certificate;
+
+use self::memory::Everything;
 
 /// Nothing is expected of the report data.
 const POLICY: &str = "[freshness]\nbinding_required = false\n";
@@ -245,8 +249,8 @@ fn every_flipped_bit_and_every_truncation_is_refused() {
         for (case, collateral, at) in cases {
             let (vectors, policy) = (&vectors, &policy);
             scope.spawn(move || {
-                let memory: Arc<dyn Memory> = Arc::new(Everything::default());
-                let endorsements = collateral_of(vectors, collateral).remembering(memory);
+                let endorsements =
+                    collateral_of(vectors, collateral).remembering(Arc::new(Everything::default()));
                 let quote = read(&vectors.join(case).join("quote.bin"));
                 judge(&quote, &endorsements, policy, at).expect(case);
                 for length in 0..quote.len() {
@@ -362,19 +366,6 @@ fn pem_chain(text: &[u8]) -> Vec<Certificate> {
 fn hex(text: &str) -> Vec<u8> {
     let digit = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
     (0..text.len()).step_by(2).map(digit).collect()
-}
-
-#[derive(Default)]
-struct Everything(Mutex<std::collections::HashSet<Fact>>);
-
-impl Memory for Everything {
-    fn recall(&self, fact: &Fact) -> bool {
-        self.0.lock().expect("not poisoned").contains(fact)
-    }
-
-    fn remember(&self, fact: Fact) {
-        self.0.lock().expect("not poisoned").insert(fact);
-    }
 }
 
 #[expect(

@@ -34,6 +34,7 @@ pub(super) fn verify(
         Scheme::RsaPssSha384 => &signature::RSA_PSS_2048_8192_SHA384,
         Scheme::RsaPkcs1Sha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
         Scheme::RsaPkcs1Sha384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+        Scheme::RsaPkcs1Sha512 => &signature::RSA_PKCS1_2048_8192_SHA512,
     };
     UnparsedPublicKey::new(algorithm, key).verify(message, signature).map_err(|_| BadSignature)
 }

@@ -47,6 +47,9 @@ pub(super) fn verify(
         Scheme::RsaPkcs1Sha384 => {
             rsa(key)?.verify(Pkcs1v15Sign::new::<Sha384>(), &sha384(message), signature).is_ok()
         }
+        Scheme::RsaPkcs1Sha512 => {
+            rsa(key)?.verify(Pkcs1v15Sign::new::<Sha512>(), &sha512(message), signature).is_ok()
+        }
     };
     holds.then_some(()).ok_or(BadSignature)
 }

@@ -1,49 +1,123 @@
-//! Rules for a field of bits: which must be set, which must be clear, and what of those that have no name here.
+//! Rules for bit fields: each named bit is demanded set, demanded clear, or ignored; bits without a name are a switch.
+//!
+//! ```toml
+//! [snp.platform_info]
+//! unknown = "refuse"                       # or "note"
+//! bits = { smt = "clear", alias-check-complete = "set" }
+//! ```
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::reason::{Checks, Reason};
 use crate::value::Value;
 
-/// A field whose bits have names.
-pub trait Field: Copy + Ord + 'static {
-    /// Every name.
-    const ALL: &'static [Self];
-
-    /// The bits of a name.
+/// A bit that has a name.
+pub trait Flag: Copy + Ord + 'static {
+    /// Its value in the field.
     fn mask(self) -> u64;
+
+    /// Its name.
+    fn name(self) -> &'static str;
 }
 
-/// What is demanded of a field; names that stand in neither set are ignored.
+/// What is demanded of a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Demand {
+    /// It is one.
+    Set,
+    /// It is zero.
+    Clear,
+    /// It is either; the same as naming no rule, said aloud.
+    Ignore,
+}
+
+/// What happens to a bit that is set and has no name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unknown {
+    /// The evidence is refused.
+    #[default]
+    Refuse,
+    /// The result says so.
+    Note,
+}
+
+/// Demands by bit.
+pub type Demands<F> = BTreeMap<F, Demand>;
+
+/// Rules for one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, bound(deserialize = "N: Ord + Deserialize<'de>"))]
-pub struct BitRules<N> {
-    /// Bits that must be set.
-    pub set: BTreeSet<N>,
-    /// Bits that must be clear.
-    pub clear: BTreeSet<N>,
-    /// Accept bits without a name, with a note.
-    pub unknown: bool,
+#[serde(deny_unknown_fields, default, bound = "F: Ord + Serialize + for<'a> Deserialize<'a>")]
+pub struct BitRules<F> {
+    /// Bits without a name.
+    pub unknown: Unknown,
+    /// Bits with a name.
+    pub bits: Demands<F>,
 }
 
-impl<N> Default for BitRules<N> {
+impl<F> Default for BitRules<F> {
     fn default() -> Self {
-        Self { set: BTreeSet::new(), clear: BTreeSet::new(), unknown: false }
+        Self { unknown: Unknown::default(), bits: BTreeMap::new() }
     }
 }
 
-impl<N: Field> BitRules<N> {
-    /// Records whether `found` is as demanded.
-    pub(crate) fn check(&self, reason: Reason, field: &'static str, found: u64, checks: &mut Checks) {
-        let mask = |names: &BTreeSet<N>| names.iter().fold(0, |mask, name| mask | name.mask());
-        let (set, clear) = (mask(&self.set), mask(&self.clear));
-        let demanded = found & set == set && found & clear == 0;
-        checks.require(reason, field, demanded, Value::Bits(found & !clear | set), Value::Bits(found));
-        let unknown = found & !N::ALL.iter().fold(0, |mask, name| mask | name.mask());
-        let holds = unknown == 0;
-        let expected = "bits that have a name";
-        checks.require_unless(self.unknown, reason, field, holds, expected, Value::Bits(unknown));
+impl<F: Flag> BitRules<F> {
+    /// Judges a field; `known` has every bit that has a meaning.
+    pub(crate) fn check(&self, reason: Reason, field: u64, known: u64, checks: &mut Checks) {
+        demand(&self.bits, reason, field, checks);
+        let unknown = field & !known;
+        let excused = self.unknown == Unknown::Note;
+        checks.require_unless(
+            excused,
+            reason,
+            "bits without a name",
+            unknown == 0,
+            Value::Bits(0),
+            Value::Bits(unknown),
+        );
     }
 }
+
+/// Judges the named bits of a field.
+pub(crate) fn demand<F: Flag>(demands: &Demands<F>, reason: Reason, field: u64, checks: &mut Checks) {
+    for (flag, demand) in demands {
+        let set = field & flag.mask() != 0;
+        let (holds, expected) = match demand {
+            Demand::Set => (set, "set"),
+            Demand::Clear => (!set, "clear"),
+            Demand::Ignore => continue,
+        };
+        checks.require(reason, flag.name(), holds, expected, if set { "set" } else { "clear" });
+    }
+}
+
+/// An enum of the named bits of a field, written in policies by name.
+macro_rules! flags {
+    ($(#[$meta:meta])* $flags:ident { $($(#[$doc:meta])* $name:ident $bit:literal $text:literal;)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        pub enum $flags {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl $flags {
+            /// Every bit that has a name.
+            pub const KNOWN: u64 = 0 $(| 1 << $bit)*;
+        }
+
+        impl $crate::policy::bits::Flag for $flags {
+            fn mask(self) -> u64 {
+                match self { $(Self::$name => 1 << $bit,)* }
+            }
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+pub(crate) use flags;

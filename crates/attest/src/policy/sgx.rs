@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::bits::{BitRules, Field};
+use super::bits::{BitRules, Flag};
 use super::dcap::{PlatformPolicy, TcbPolicy};
 use super::hex::Hex;
+use crate::sgx::flags::Attribute;
 
 /// Rules for SGX. The first eight keys are those of the old Steward.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,29 +46,6 @@ pub struct SgxPolicy {
     pub platform: PlatformPolicy,
 }
 
-/// ATTRIBUTES.FLAGS (SDM volume 3D, section 37.7.1, table 37-3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Attribute {
-    /// INIT.
-    Init,
-    /// DEBUG.
-    Debug,
-    /// MODE64BIT.
-    #[serde(rename = "mode64bit")]
-    Mode64Bit,
-    /// PROVISIONKEY.
-    ProvisionKey,
-    /// EINITTOKEN_KEY.
-    EinitTokenKey,
-    /// CET.
-    Cet,
-    /// KSS.
-    Kss,
-    /// AEXNOTIFY.
-    AexNotify,
-}
-
 /// The old Steward's names for attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Feature {
@@ -96,29 +74,11 @@ pub enum Misc {
     CpInfo,
 }
 
-impl Field for Attribute {
-    const ALL: &'static [Self] = &[
-        Self::Init,
-        Self::Debug,
-        Self::Mode64Bit,
-        Self::ProvisionKey,
-        Self::EinitTokenKey,
-        Self::Cet,
-        Self::Kss,
-        Self::AexNotify,
-    ];
-
-    fn mask(self) -> u64 {
-        match self {
-            Self::Init => 1,
-            Self::Debug => 1 << 1,
-            Self::Mode64Bit => 1 << 2,
-            Self::ProvisionKey => 1 << 4,
-            Self::EinitTokenKey => 1 << 5,
-            Self::Cet => 1 << 6,
-            Self::Kss => 1 << 7,
-            Self::AexNotify => 1 << 10,
-        }
+impl SgxPolicy {
+    /// A value that is both accepted and refused, if there is one.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        let hash = self.hash.iter().find(|hash| self.hash_blacklist.contains(hash))?;
+        Some(alloc::format!("same hash `{hash}` in both `hash` and `hash_blacklist`"))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Do we accept the enclave: the rules of the policy's `sgx` section.
 
 use super::Claims;
+use super::flags::Attribute;
 use crate::dcap;
-use crate::policy::bits::Field;
+use crate::policy::bits::Flag;
 use crate::policy::hex::Hex;
-use crate::policy::sgx::{Attribute, SgxPolicy};
+use crate::policy::sgx::SgxPolicy;
 use crate::reason::{Checks, Reason};
 use crate::time::Time;
 use crate::value::Value;
@@ -39,7 +40,7 @@ pub(crate) fn appraise(detail: &Claims, policy: &SgxPolicy, now: Time, checks: &
 
 fn check_attributes(detail: &Claims, policy: &SgxPolicy, checks: &mut Checks) {
     let report = &detail.report;
-    policy.attributes.check(Reason::SgxAttributes, "ATTRIBUTES", report.flags, checks);
+    policy.attributes.check(Reason::SgxAttributes, report.flags, Attribute::KNOWN, checks);
     // An initialized enclave with x87 and SSE state: what every enclave has (SDM volume 3D, section 37.7.2).
     let whole = report.flags & Attribute::Init.mask() != 0 && report.xfrm & 3 == 3;
     checks.require(Reason::SgxAttributes, "INIT, XFRM", whole, "set", &report.attributes());

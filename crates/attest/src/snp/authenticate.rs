@@ -4,11 +4,12 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::report::{Report, SIGNED};
-use super::tcb::{Line, Tcb};
-use super::vek::Vek;
-use super::{Claims, Evidence};
+use super::tcb::{Line, Product, Tcb};
+use super::vek::{Vek, is_vek};
+use super::{Claims, Evidence, lists};
 use crate::claims::{self, Detail, Root};
 use crate::crypto::Scheme;
+use crate::cursor::Malformed;
 use crate::endorsements::Endorsements;
 use crate::evidence::Tee;
 use crate::reason::{Checks, Reason};
@@ -26,43 +27,33 @@ pub(crate) fn authenticate(
     checks: &mut Checks,
 ) -> Option<claims::Claims> {
     let report = &evidence.report;
-    let certificate = find_vek(evidence, endorsements);
-    let vek = certificate.and_then(|certificate| match Vek::decode(certificate) {
-        Ok(vek) => Some(vek),
-        Err(error) => {
+    let (certificate, vek) = match find_vek(evidence, endorsements) {
+        Some((certificate, Ok(vek))) => (Some(certificate), Some(vek)),
+        Some((certificate, Err(error))) => {
             checks.malformed(Reason::SnpVekExtensions, error);
-            None
+            (Some(certificate), None)
         }
-    });
-    if certificate.is_none() {
-        checks.fail(Reason::SnpVekMissing, "a VCEK or VLEK for REPORTED_TCB", "none");
-    }
+        None => {
+            checks.fail(Reason::SnpVekMissing, "a VCEK or VLEK for REPORTED_TCB", "none");
+            (None, None)
+        }
+    };
     let path = certificate.and_then(|certificate| {
-        let message = &evidence.bytes[..SIGNED.min(evidence.bytes.len())];
-        let signed = certificate.key().verify(Scheme::EcdsaP384Sha384, message, &report.signature).is_ok();
-        let name = String::from(certificate.common_name());
-        checks.require(Reason::SnpReportSignature, name, signed, "signed by the VEK", signed);
+        check_signature(evidence, certificate, checks);
         chain::build(certificate, &evidence.certificates, Vendor::Amd, endorsements, now, checks)
     });
     let line = line(report, vek.as_ref(), checks)?;
     if let Some(vek) = &vek {
         check_vek(report, vek, checks);
     }
-    let tcb = |raw| Tcb::decode(raw, line);
-    let detail = Claims {
-        line,
-        reported: tcb(report.reported_tcb),
-        current: tcb(report.current_tcb),
-        committed: tcb(report.committed_tcb),
-        launch: tcb(report.launch_tcb),
-        chip_proven: vek.as_ref().is_some_and(|vek| vek.hwid == Some(report.chip_id)),
-        csp: vek.and_then(|vek| vek.csp),
-        report: report.clone(),
-    };
+    check_reserved(report, line, checks);
+    let detail = detail(report, line, vek);
     check_order(&detail, checks);
     // Every VEK has serial number zero: AMD's lists name ASKs and ASVKs only, so the leaf is not looked for.
-    let revocation =
-        path.as_ref().map(|path| crl::check(path, 1, endorsements, now, checks)).unwrap_or_default();
+    let revocation = path
+        .as_ref()
+        .map(|path| crl::check_where(path, 1, endorsements, now, lists::covers, checks))
+        .unwrap_or_default();
     Some(claims::Claims {
         tee: Tee::Snp,
         root: path.as_ref().map(|path| Root {
@@ -80,29 +71,45 @@ pub(crate) fn authenticate(
     })
 }
 
-/// The VEK that came with the report, or one of the endorsements that fits chip and TCB.
-fn find_vek<'a>(evidence: &'a Evidence, endorsements: &'a Endorsements) -> Option<&'a Certificate> {
-    let is_vek = |certificate: &&Certificate| matches!(certificate.common_name(), "SEV-VCEK" | "SEV-VLEK");
-    let fits = |certificate: &&Certificate| {
-        Vek::decode(certificate).is_ok_and(|vek| {
-            vek.tcb == Tcb::decode(evidence.report.reported_tcb, vek.line)
-                && vek
-                    .hwid
-                    .is_none_or(|hwid| hwid == evidence.report.chip_id || evidence.report.chip_id == [0; 64])
-        })
+/// The VEK that fits chip, TCB and signing key, first among those that came with the report; otherwise any, so that the
+/// rejection can say what does not fit.
+fn find_vek<'a>(
+    evidence: &'a Evidence,
+    endorsements: &'a Endorsements,
+) -> Option<(&'a Certificate, Result<Vek<'a>, Malformed>)> {
+    let report = &evidence.report;
+    let fits = |vek: &Vek<'_>| {
+        u32::from(vek.loaded) == report.signing_key()
+            && vek.tcb == Tcb::decode(report.reported_tcb, vek.line)
+            && vek.hwid.is_none_or(|hwid| hwid == report.chip_id || report.masks_chip())
     };
-    let carried = evidence.certificates.iter().find(is_vek);
-    carried.or_else(|| {
-        endorsements
-            .certificates()
-            .filter(is_vek)
-            .find(fits)
-            .or_else(|| endorsements.certificates().find(is_vek))
-    })
+    let mut other = None;
+    for certificate in evidence.certificates.iter().chain(endorsements.certificates()) {
+        if !is_vek(certificate) {
+            continue;
+        }
+        let vek = Vek::decode(certificate);
+        if vek.as_ref().is_ok_and(fits) {
+            return Some((certificate, vek));
+        }
+        other = other.or(Some((certificate, vek)));
+    }
+    other
+}
+
+fn check_signature(evidence: &Evidence, certificate: &Certificate, checks: &mut Checks) {
+    let report = &evidence.report;
+    let unsigned = report.is_unsigned();
+    checks.require(Reason::SnpSigningKey, "MASK_CHIP_KEY", !unsigned, false, unsigned);
+    // The bytes that were received are verified, never a report that was written anew from its fields.
+    let message = &evidence.bytes[..SIGNED.min(evidence.bytes.len())];
+    let signed = certificate.key().verify(Scheme::EcdsaP384Sha384, message, &report.signature).is_ok();
+    let name = String::from(certificate.common_name());
+    checks.require(Reason::SnpReportSignature, name, signed, "signed by the VEK", signed);
 }
 
 /// The line that CPUID and the VEK's issuer agree on; reports of version 2 have no CPUID.
-fn line(report: &Report, vek: Option<&Vek>, checks: &mut Checks) -> Option<Line> {
+fn line(report: &Report, vek: Option<&Vek<'_>>, checks: &mut Checks) -> Option<Line> {
     let issued = vek.map(|vek| vek.line);
     let Some(cpuid) = report.cpuid else { return issued };
     let line = Line::of_cpuid(cpuid);
@@ -111,25 +118,59 @@ fn line(report: &Report, vek: Option<&Vek>, checks: &mut Checks) -> Option<Line>
     issued.or(line)
 }
 
-fn check_vek(report: &Report, vek: &Vek, checks: &mut Checks) {
-    checks.equal(Reason::SnpSigningKey, Value::None, u32::from(vek.loaded), report.signing_key());
+fn check_vek(report: &Report, vek: &Vek<'_>, checks: &mut Checks) {
+    checks.equal(Reason::SnpSigningKey, "SIGNING_KEY", u32::from(vek.loaded), report.signing_key());
     checks.equal(Reason::SnpVekTcb, Value::None, vek.tcb, Tcb::decode(report.reported_tcb, vek.line));
-    if let Some(hwid) = vek.hwid.filter(|_| report.chip_id != [0; 64]) {
+    if let Some(hwid) = vek.hwid.filter(|_| !report.masks_chip()) {
         checks.equal(Reason::SnpVekHwid, Value::None, &hwid, &report.chip_id);
     }
 }
 
-/// COMMITTED and REPORTED never pass CURRENT. REPORTED below COMMITTED is legitimate: the host may lower it.
+/// What must be zero in this version of the report and on this line. New meaning comes with a new version, so there is
+/// nothing to excuse here; bits of POLICY and PLATFORM_INFO gain meaning without one, and are left to the policy.
+fn check_reserved(report: &Report, line: Line, checks: &mut Checks) {
+    let mut zero = |name: &'static str, holds: bool| {
+        checks.require(Reason::SnpReportReserved, name, holds, "as the manual demands", holds);
+    };
+    for name in &report.reserved {
+        zero(name, false);
+    }
+    zero("report", report.reserved.is_empty());
+    zero("POLICY bit 17 is one", report.policy & 1 << 17 != 0);
+    zero("CURRENT_TCB", Tcb::is_canonical(report.current_tcb, line));
+    zero("REPORTED_TCB", Tcb::is_canonical(report.reported_tcb, line));
+    zero("COMMITTED_TCB", Tcb::is_canonical(report.committed_tcb, line));
+    zero("LAUNCH_TCB", Tcb::is_canonical(report.launch_tcb, line));
+    if !report.masks_chip() {
+        // Turin's chips have ids of eight bytes, those of other lines fill the field (#57230 section 3.1, note 4).
+        let short = report.chip_id[8..].iter().all(|&byte| byte == 0);
+        zero("CHIP_ID is of its line's length", short == (line == Line::Turin));
+    }
+}
+
+fn detail(report: &Report, line: Line, vek: Option<Vek<'_>>) -> Claims {
+    let tcb = |raw| Tcb::decode(raw, line);
+    Claims {
+        line,
+        product: Product::of(line, report.cpuid),
+        reported: tcb(report.reported_tcb),
+        current: tcb(report.current_tcb),
+        committed: tcb(report.committed_tcb),
+        launch: tcb(report.launch_tcb),
+        chip_proven: vek.as_ref().is_some_and(|vek| vek.hwid == Some(report.chip_id)),
+        csp: vek.and_then(|vek| vek.csp).map(String::from),
+        report: report.clone(),
+    }
+}
+
+/// COMMITTED and REPORTED never pass CURRENT, and the guest never demands a newer ABI than the firmware's. REPORTED below
+/// COMMITTED is legitimate: the host may lower it. LAUNCH may be above all: a guest can migrate to lesser firmware.
 fn check_order(claims: &Claims, checks: &mut Checks) {
     let Claims { committed, reported, current, report, .. } = claims;
     checks.require(Reason::SnpTcbOrder, "committed", current.reaches(committed), *current, *committed);
     checks.require(Reason::SnpTcbOrder, "reported", current.reaches(reported), *current, *reported);
-    let ordered = report.committed_version <= report.current_version;
-    checks.require(
-        Reason::SnpTcbOrder,
-        "version",
-        ordered,
-        &report.current_version,
-        &report.committed_version,
-    );
+    let (has, had) = (report.current_version, report.committed_version);
+    checks.require(Reason::SnpTcbOrder, "version", had <= has, &has, &had);
+    let (firmware, abi) = ([has[0], has[1]], report.abi());
+    checks.require(Reason::SnpAbi, "firmware", abi <= firmware, &firmware, &abi);
 }

@@ -1,5 +1,8 @@
 //! The attestation report (AMD #56860, rev 1.58, section 7.3, table ATTESTATION_REPORT).
 
+use alloc::vec::Vec;
+use core::ops::{Range, RangeInclusive};
+
 use crate::cursor::{Cursor, Malformed, Problem};
 
 /// The size of a report.
@@ -61,100 +64,81 @@ pub struct Report {
     pub mitigations: Option<[u64; 2]>,
     /// The signature as `r ‖ s`, big-endian.
     pub signature: [u8; 96],
+    /// The reserved fields that are not zero, by name.
+    pub reserved: Vec<&'static str>,
 }
 
 impl Report {
     /// Decodes a report; unknown versions are refused, since their reserved fields may mean something.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut at = Cursor::new(bytes);
-        let version = at.u32_le("report.version")?;
+        let b = whole(bytes)?;
+        let version = u32(field::<0x00, _>(b));
+        let at = |offset| Cursor::at(&bytes[offset..], offset);
         if !(2..=5).contains(&version) {
-            let problem = Problem::Unexpected { expected: "version 2 to 5", found: version.into() };
-            return Err(Malformed { field: "report.version", offset: 0, problem });
+            let expected = "version 2 to 5 (newer firmware needs a newer verifier)";
+            let problem = Problem::Unexpected { expected, found: version.into() };
+            return Err(at(0).error("report.version", problem));
         }
-        let guest_svn = at.u32_le("report.guest_svn")?;
-        let policy = at.u64_le("report.policy")?;
-        let family_id = at.array("report.family_id")?;
-        let image_id = at.array("report.image_id")?;
-        let vmpl = at.u32_le("report.vmpl")?;
-        let here = at;
-        let algorithm = at.u32_le("report.signature_algo")?;
+        let algorithm = u32(field::<0x34, _>(b));
         if algorithm != 1 {
-            let problem =
-                Problem::Unexpected { expected: "ECDSA P-384 with SHA-384 (1)", found: algorithm.into() };
-            return Err(here.error("report.signature_algo", problem));
+            let expected = "ECDSA P-384 with SHA-384 (1)";
+            let problem = Problem::Unexpected { expected, found: algorithm.into() };
+            return Err(at(0x34).error("report.signature_algo", problem));
         }
-        let current_tcb = at.u64_le("report.current_tcb")?;
-        let platform = at.u64_le("report.platform_info")?;
-        let here = at;
-        let key_flags = at.u32_le("report.key_flags")?;
-        if key_flags >> 5 != 0 {
-            return Err(here.error("report.key_flags", Problem::NotZero));
-        }
-        at.zeros("report.reserved_04c", 4)?;
-        let report_data = at.array("report.report_data")?;
-        let measurement = at.array("report.measurement")?;
-        let host_data = at.array("report.host_data")?;
-        let id_key_digest = at.array("report.id_key_digest")?;
-        let author_key_digest = at.array("report.author_key_digest")?;
-        let report_id = at.array("report.report_id")?;
-        let report_id_ma = at.array("report.report_id_ma")?;
-        let reported_tcb = at.u64_le("report.reported_tcb")?;
-        let cpuid = match version {
-            2 => {
-                at.zeros("report.reserved_188", 3)?;
-                None
-            }
-            _ => Some(at.array("report.cpuid")?),
-        };
-        at.zeros("report.reserved_18b", 0x1A0 - 0x18B)?;
-        let chip_id = at.array("report.chip_id")?;
-        let committed_tcb = at.u64_le("report.committed_tcb")?;
-        let current_version = firmware(&mut at)?;
-        let committed_version = firmware(&mut at)?;
-        let launch_tcb = at.u64_le("report.launch_tcb")?;
-        let mitigations = match version {
-            5 => Some([at.u64_le("report.launch_mit_vector")?, at.u64_le("report.current_mit_vector")?]),
-            _ => {
-                at.zeros("report.reserved_1f8", 16)?;
-                None
-            }
-        };
-        at.zeros("report.reserved_208", SIGNED - 0x208)?;
-        let signature = signature(&mut at)?;
-        at.finish("report")?;
         Ok(Self {
             version,
-            guest_svn,
-            policy,
-            family_id,
-            image_id,
-            vmpl,
-            current_tcb,
-            platform,
-            key_flags,
-            report_data,
-            measurement,
-            host_data,
-            id_key_digest,
-            author_key_digest,
-            report_id,
-            report_id_ma,
-            reported_tcb,
-            cpuid,
-            chip_id,
-            committed_tcb,
-            current_version,
-            committed_version,
-            launch_tcb,
-            mitigations,
-            signature,
+            guest_svn: u32(field::<0x04, _>(b)),
+            policy: u64(field::<0x08, _>(b)),
+            family_id: field::<0x10, _>(b),
+            image_id: field::<0x20, _>(b),
+            vmpl: u32(field::<0x30, _>(b)),
+            current_tcb: u64(field::<0x38, _>(b)),
+            platform: u64(field::<0x40, _>(b)),
+            key_flags: u32(field::<0x48, _>(b)),
+            report_data: field::<0x50, _>(b),
+            measurement: field::<0x90, _>(b),
+            host_data: field::<0xC0, _>(b),
+            id_key_digest: field::<0xE0, _>(b),
+            author_key_digest: field::<0x110, _>(b),
+            report_id: field::<0x140, _>(b),
+            report_id_ma: field::<0x160, _>(b),
+            reported_tcb: u64(field::<0x180, _>(b)),
+            cpuid: (version > 2).then(|| field::<0x188, _>(b)),
+            chip_id: field::<0x1A0, _>(b),
+            committed_tcb: u64(field::<0x1E0, _>(b)),
+            current_version: firmware(field::<0x1E8, _>(b)),
+            committed_version: firmware(field::<0x1EC, _>(b)),
+            launch_tcb: u64(field::<0x1F0, _>(b)),
+            mitigations: (version > 4).then(|| [u64(field::<0x1F8, _>(b)), u64(field::<0x200, _>(b))]),
+            signature: signature(b),
+            reserved: reserved(b, version),
         })
     }
 
     /// POLICY.DEBUG, bit 19.
     pub fn debug(&self) -> bool {
         self.policy & 1 << 19 != 0
+    }
+
+    /// The ABI version that the guest demands of the firmware: ABI_MAJOR and ABI_MINOR of POLICY.
+    pub fn abi(&self) -> [u8; 2] {
+        let [minor, major, ..] = self.policy.to_le_bytes();
+        [major, minor]
+    }
+
+    /// AUTHOR_KEY_EN, bit 0 of the key flags: AUTHOR_KEY_DIGEST says something.
+    pub fn has_author_key(&self) -> bool {
+        self.key_flags & 1 != 0
+    }
+
+    /// MASK_CHIP_KEY, bit 1 of the key flags: the firmware did not sign.
+    pub fn is_unsigned(&self) -> bool {
+        self.key_flags & 2 != 0
+    }
+
+    /// Whether the host hides CHIP_ID.
+    pub fn masks_chip(&self) -> bool {
+        self.chip_id == [0; 64]
     }
 
     /// SIGNING_KEY, bits 4 to 2 of the key flags: 0 VCEK, 1 VLEK, 7 none.
@@ -168,24 +152,71 @@ impl Report {
     }
 }
 
-/// Build, minor, major, reserved; as major, minor, build, so that versions compare.
-fn firmware(at: &mut Cursor<'_>) -> Result<[u8; 3], Malformed> {
-    let [build, minor, major] = at.array("report.firmware")?;
-    at.zeros("report.firmware.reserved", 1)?;
-    Ok([major, minor, build])
+/// The report's bytes, all of them and no more.
+fn whole(bytes: &[u8]) -> Result<&[u8; SIZE], Malformed> {
+    bytes.try_into().map_err(|_| {
+        let problem = match bytes.len().checked_sub(SIZE) {
+            Some(left) => Problem::Trailing { left },
+            None => Problem::Truncated { needed: SIZE, left: bytes.len() },
+        };
+        Malformed { field: "report", offset: bytes.len().min(SIZE), problem }
+    })
 }
 
-/// R and S in 72 bytes each, little-endian (#56860 chapter 10); P-384 fills 48, the rest is zero.
-fn signature(at: &mut Cursor<'_>) -> Result<[u8; 96], Malformed> {
-    let mut raw = [0; 96];
-    for half in raw.chunks_exact_mut(48) {
-        half.copy_from_slice(at.take("report.signature", 48)?);
-        half.reverse();
-        at.zeros("report.signature.reserved", 24)?;
-    }
-    at.zeros("report.signature.reserved", 512 - 144)?;
-    Ok(raw)
+/// `N` bytes from offset `AT`; that they lie inside is known when this is compiled.
+fn field<const AT: usize, const N: usize>(bytes: &[u8; SIZE]) -> [u8; N] {
+    const { assert!(AT + N <= SIZE) };
+    let mut field = [0; N];
+    field.copy_from_slice(&bytes[AT..AT + N]);
+    field
 }
+
+fn u32(bytes: [u8; 4]) -> u32 {
+    u32::from_le_bytes(bytes)
+}
+
+fn u64(bytes: [u8; 8]) -> u64 {
+    u64::from_le_bytes(bytes)
+}
+
+/// Build, minor, major, reserved; as major, minor, build, so that versions compare.
+fn firmware([build, minor, major, _]: [u8; 4]) -> [u8; 3] {
+    [major, minor, build]
+}
+
+/// R and S in 72 bytes each, little-endian (#56860 chapter 10); P-384 fills 48, the rest is reserved.
+fn signature(bytes: &[u8; SIZE]) -> [u8; 96] {
+    let mut raw = [0; 96];
+    raw[..48].copy_from_slice(&field::<0x2A0, 48>(bytes));
+    raw[48..].copy_from_slice(&field::<0x2E8, 48>(bytes));
+    raw.chunks_exact_mut(48).for_each(<[u8]>::reverse);
+    raw
+}
+
+/// The reserved fields that are not zero. Those after the signed part matter most: anybody could change them.
+fn reserved(bytes: &[u8; SIZE], version: u32) -> Vec<&'static str> {
+    let set = RESERVED.iter().filter(|(_, versions, range)| {
+        versions.contains(&version) && bytes[range.clone()].iter().any(|&byte| byte != 0)
+    });
+    let flags = (u32(field::<0x48, _>(bytes)) >> 5 != 0).then_some("key flags, bits 31 to 5");
+    set.map(|&(name, ..)| name).chain(flags).collect()
+}
+
+/// Name, the versions that reserve it, where it stands.
+const RESERVED: &[(&str, RangeInclusive<u32>, Range<usize>)] = &[
+    ("0x4C..0x50", 2..=5, 0x4C..0x50),
+    // CPUID from version 3 on.
+    ("0x188..0x18B", 2..=2, 0x188..0x18B),
+    ("0x18B..0x1A0", 2..=5, 0x18B..0x1A0),
+    ("0x1EB", 2..=5, 0x1EB..0x1EC),
+    ("0x1EF", 2..=5, 0x1EF..0x1F0),
+    // Mitigation vectors from version 5 on.
+    ("0x1F8..0x208", 2..=4, 0x1F8..0x208),
+    ("0x208..0x2A0", 2..=5, 0x208..0x2A0),
+    ("padding of R", 2..=5, 0x2D0..0x2E8),
+    ("padding of S", 2..=5, 0x318..0x330),
+    ("padding of the signature", 2..=5, 0x330..SIZE),
+];
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,26 @@ pub enum Line {
     Turin,
 }
 
+/// A product: what floors are stated for. Microcode levels of one line's products do not compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Product {
+    /// EPYC 7003; also the line as a whole.
+    Milan,
+    /// EPYC 7003 with 3D V-Cache.
+    MilanX,
+    /// EPYC 9004; also the line as a whole.
+    Genoa,
+    /// EPYC 9004 with 3D V-Cache.
+    GenoaX,
+    /// EPYC 97x4 and 8004.
+    Bergamo,
+    /// EPYC 9005; also the line as a whole.
+    Turin,
+    /// EPYC 9005 with dense cores.
+    TurinDense,
+}
+
 /// A TCB version by component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -43,6 +63,15 @@ impl Line {
         }
     }
 
+    /// The product that stands for the whole line.
+    pub fn product(self) -> Product {
+        match self {
+            Self::Milan => Product::Milan,
+            Self::Genoa => Product::Genoa,
+            Self::Turin => Product::Turin,
+        }
+    }
+
     /// The line's name, as it stands in certificates.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,7 +85,30 @@ impl Line {
     pub const ALL: [Self; 3] = [Self::Milan, Self::Genoa, Self::Turin];
 }
 
+impl Product {
+    /// The product of a CPUID family, model and stepping (AMD-SB-3019 lists them by CPUID); reports of version 2 name
+    /// none, and are judged as the line as a whole.
+    pub fn of(line: Line, cpuid: Option<[u8; 3]>) -> Self {
+        match (line, cpuid) {
+            (Line::Milan, Some([_, 0x01, 2])) => Self::MilanX,
+            (Line::Genoa, Some([_, 0x11, 2])) => Self::GenoaX,
+            (Line::Genoa, Some([_, 0xA0..=0xAF, _])) => Self::Bergamo,
+            (Line::Turin, Some([_, 0x10..=0x1F, _])) => Self::TurinDense,
+            _ => line.product(),
+        }
+    }
+}
+
 impl Tcb {
+    /// Whether the bytes that the layout reserves are zero.
+    pub fn is_canonical(raw: u64, line: Line) -> bool {
+        let reserved = match line {
+            Line::Milan | Line::Genoa => 0x0000_FFFF_FFFF_0000,
+            Line::Turin => 0x00FF_FFFF_0000_0000,
+        };
+        raw & reserved == 0
+    }
+
     /// Reads TCB_VERSION in the layout of a line.
     pub fn decode(raw: u64, line: Line) -> Self {
         let [b0, b1, b2, b3, _, _, b6, b7] = raw.to_le_bytes();
@@ -85,6 +137,6 @@ impl fmt::Display for Tcb {
 
 impl From<Tcb> for crate::value::Value {
     fn from(tcb: Tcb) -> Self {
-        alloc::format!("{tcb}").into()
+        Self::Tcb(tcb)
     }
 }

@@ -1,7 +1,5 @@
 //! The certificate of a versioned endorsement key: VCEK of a chip, or VLEK of a cloud provider (AMD #57230, table 8).
 
-use alloc::string::String;
-
 use super::tcb::{Line, Tcb};
 use crate::cursor::{Malformed, Problem};
 use crate::der::{Reader, tag};
@@ -9,7 +7,7 @@ use crate::x509::certificate::Certificate;
 
 /// What a VEK's extensions say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vek {
+pub struct Vek<'a> {
     /// The line of its issuer.
     pub line: Line,
     /// Whether it is a VLEK.
@@ -19,93 +17,117 @@ pub struct Vek {
     /// The chip that it was issued for, padded to the length of CHIP_ID; VCEK only.
     pub hwid: Option<[u8; 64]>,
     /// The cloud provider; VLEK only.
-    pub csp: Option<String>,
+    pub csp: Option<&'a str>,
 }
 
-impl Vek {
-    /// Reads the extensions: which ones there are depends on the structure version (0 before Turin, 1 from Turin on).
-    pub fn decode(certificate: &Certificate) -> Result<Self, Malformed> {
-        let at = Reader::new(&[]);
-        let unknown = |field| at.fail(field, Problem::NotCanonical("not a VEK of a line that is known"));
+/// Whether the certificate says that it is a VEK.
+pub fn is_vek(certificate: &Certificate) -> bool {
+    matches!(certificate.common_name(), "SEV-VCEK" | "SEV-VLEK")
+}
+
+impl<'a> Vek<'a> {
+    /// Reads the extensions, which must be exactly those of the structure version (0 before Turin, 1 from Turin on).
+    pub fn decode(certificate: &'a Certificate) -> Result<Self, Malformed> {
         let loaded = match certificate.common_name() {
             "SEV-VCEK" => false,
             "SEV-VLEK" => true,
-            _ => return Err(unknown("vek.subject")),
+            _ => return Err(wrong("vek.subject", "neither SEV-VCEK nor SEV-VLEK")),
         };
         let prefix = if loaded { "SEV-VLEK-" } else { "SEV-" };
         let issuer = certificate.issuer_common_name().strip_prefix(prefix);
-        let line = Line::ALL
-            .into_iter()
-            .find(|line| issuer == Some(line.name()))
-            .ok_or_else(|| unknown("vek.issuer"))?;
+        let line = Line::ALL.into_iter().find(|line| issuer == Some(line.name()));
+        let line = line.ok_or_else(|| wrong("vek.issuer", "not the ASK or ASVK of a line that is known"))?;
         let turin = line == Line::Turin;
-        let product = text(certificate, &[2])?.ok_or_else(|| unknown("vek.productName"))?;
-        if product != line.name() && product.split('-').next() != Some(line.name()) {
-            return Err(unknown("vek.productName"));
+        let fields = Fields::read(certificate, turin)?;
+        if fields.product.and_then(|product| product.split('-').next()) != Some(line.name()) {
+            return Err(wrong("vek.productName", "not of its issuer's line"));
         }
-        if number(certificate, &[1])? != Some(u8::from(turin)) {
-            return Err(unknown("vek.structVersion"));
+        if fields.structure != Some(u8::from(turin)) {
+            return Err(wrong("vek.structVersion", "not the one of its issuer's line"));
         }
-        let component =
-            |arc| number(certificate, &[3, arc])?.ok_or_else(|| at.fail("vek.tcb", Problem::Missing));
-        if number(certificate, &[3, 4])?.is_some() == turin
-            || number(certificate, &[3, 9])?.is_some() != turin
-        {
-            return Err(at.fail("vek.tcb", Problem::NotCanonical("extensions of another structure version")));
+        // 1 to 8 without 4 and with 9 on Turin, 1 to 8 elsewhere.
+        let present: [bool; 9] = core::array::from_fn(|part| fields.parts[part].is_some());
+        let demanded: [bool; 9] = core::array::from_fn(|part| if turin { part != 3 } else { part != 8 });
+        if present != demanded {
+            return Err(wrong("vek.tcb", "extensions of another structure version"));
         }
-        let tcb = Tcb {
-            fmc: if turin { component(9)? } else { 0 },
-            bootloader: component(1)?,
-            tee: component(2)?,
-            snp: component(3)?,
-            microcode: component(8)?,
-        };
-        let hwid = hwid(certificate, turin)?;
-        let csp = text(certificate, &[5])?.map(String::from);
-        if hwid.is_some() == loaded || csp.is_some() != loaded {
-            return Err(at.fail("vek.hwid", Problem::NotCanonical("a VCEK names a chip, a VLEK a provider")));
+        let part = |arc: usize| fields.parts[arc - 1].unwrap_or_default();
+        if (4..8).any(|arc| part(arc) != 0) {
+            return Err(wrong("vek.tcb", "a reserved component is not zero"));
         }
-        Ok(Self { line, loaded, tcb, hwid, csp })
+        if fields.hwid.is_some() == loaded || fields.csp.is_some() != loaded {
+            return Err(wrong("vek.hwid", "a VCEK names a chip, a VLEK a provider"));
+        }
+        let tcb = Tcb { fmc: part(9), bootloader: part(1), tee: part(2), snp: part(3), microcode: part(8) };
+        Ok(Self { line, loaded, tcb, hwid: fields.hwid, csp: fields.csp })
     }
 }
 
-fn extension<'a>(certificate: &'a Certificate, arcs: &[u8]) -> Option<&'a [u8]> {
-    certificate.extension(&[OID_PREFIX, arcs].concat())
+/// The extensions as they stand; a certificate has none twice.
+#[derive(Default)]
+struct Fields<'a> {
+    structure: Option<u8>,
+    product: Option<&'a str>,
+    parts: [Option<u8>; 9],
+    hwid: Option<[u8; 64]>,
+    csp: Option<&'a str>,
 }
 
-fn number(certificate: &Certificate, arcs: &[u8]) -> Result<Option<u8>, Malformed> {
-    let Some(value) = extension(certificate, arcs) else { return Ok(None) };
+impl<'a> Fields<'a> {
+    fn read(certificate: &'a Certificate, turin: bool) -> Result<Self, Malformed> {
+        let mut fields = Self::default();
+        for (oid, _, value) in certificate.extensions() {
+            match oid.strip_prefix(OID_PREFIX) {
+                Some([1]) => fields.structure = Some(number(value)?),
+                Some([2]) => fields.product = Some(text(value)?),
+                Some(&[3, arc @ 1..=9]) => fields.parts[usize::from(arc) - 1] = Some(number(value)?),
+                Some([4]) => fields.hwid = Some(hwid(value, turin)?),
+                Some([5]) => fields.csp = Some(text(value)?),
+                _ => return Err(wrong("vek.extension", "an extension that VEKs do not have")),
+            }
+        }
+        Ok(fields)
+    }
+}
+
+fn wrong(field: &'static str, rule: &'static str) -> Malformed {
+    Malformed { field, offset: 0, problem: Problem::NotCanonical(rule) }
+}
+
+fn number(value: &[u8]) -> Result<u8, Malformed> {
     let mut item = Reader::new(value);
     let at = item;
     let number = item.unsigned("vek.number")?;
     item.finish("vek.number")?;
     let range = Problem::Unexpected { expected: "0 to 255", found: number };
-    u8::try_from(number).map(Some).map_err(|_| at.fail("vek.number", range))
+    u8::try_from(number).map_err(|_| at.fail("vek.number", range))
 }
 
-fn text<'a>(certificate: &'a Certificate, arcs: &[u8]) -> Result<Option<&'a str>, Malformed> {
-    let Some(value) = extension(certificate, arcs) else { return Ok(None) };
+fn text(value: &[u8]) -> Result<&str, Malformed> {
     let mut item = Reader::new(value);
-    let at = item;
     let text = item.expect("vek.text", tag::IA5_STRING)?.contents;
     item.finish("vek.text")?;
-    core::str::from_utf8(text).map(Some).map_err(|_| at.fail("vek.text", Problem::NotCanonical("not ASCII")))
+    core::str::from_utf8(text).map_err(|_| wrong("vek.text", "not ASCII"))
 }
 
 /// The raw bytes of the chip's id, or an OCTET STRING of them: AMD writes the first, although the table says the second.
-fn hwid(certificate: &Certificate, turin: bool) -> Result<Option<[u8; 64]>, Malformed> {
-    let Some(value) = extension(certificate, &[4]) else { return Ok(None) };
+fn hwid(value: &[u8], turin: bool) -> Result<[u8; 64], Malformed> {
     let size = if turin { 8 } else { 64 };
     let raw = match value.len() == size {
         true => value,
-        false => Reader::new(value).octets("vek.hwid")?,
+        false => {
+            let mut item = Reader::new(value);
+            let raw = item.octets("vek.hwid")?;
+            item.finish("vek.hwid")?;
+            raw
+        }
     };
     let mut hwid = [0; 64];
     if raw.len() != size {
-        return Err(Reader::new(value).fail("vek.hwid", Problem::TooLong { limit: size, found: raw.len() }));
+        return Err(wrong("vek.hwid", "not of the length of its line"));
     }
     hwid[..size].copy_from_slice(raw);
-    Ok(Some(hwid))
+    Ok(hwid)
 }
 
 /// 1.3.6.1.4.1.3704.1.

@@ -1,7 +1,10 @@
 //! Do we accept the TD: the rules of the policy's `tdx` section.
 
 use super::Claims;
+use super::flags::{Attribute, State};
+use super::report::Report;
 use crate::dcap;
+use crate::policy::bits::Flag;
 use crate::policy::hex::Hex;
 use crate::policy::tdx::TdxPolicy;
 use crate::reason::{Checks, Reason};
@@ -33,22 +36,33 @@ pub(crate) fn appraise(detail: &Claims, policy: &TdxPolicy, now: Time, checks: &
     let denied = policy.hash_blacklist.iter().any(|entry| entry.0 == report.mr_td);
     checks.require(Reason::MeasurementDenied, Value::None, !denied, "not on the deny list", &report.mr_td);
 
-    policy.attributes.check(Reason::TdxAttributes, "TDATTRIBUTES", report.td_attributes, checks);
-    policy.xfam.check(Reason::TdxAttributes, "XFAM", report.xfam, checks);
+    let reason = Reason::TdxAttributes;
+    policy.attributes.check(reason, report.td_attributes, Attribute::KNOWN, checks);
+    policy.xfam.check(reason, report.xfam, State::KNOWN, checks);
     // XFAM_FIXED1 (TDX module ABI, table of XFAM bits): no TD runs without x87 and SSE state.
     let state = report.xfam & 3 == 3;
-    checks.require(Reason::TdxAttributes, "XFAM x87, SSE", state, "set", Value::Bits(report.xfam));
-    if let Some(extended) = &report.extended {
-        let bound = &extended.mr_service_td;
-        let accepted = *bound == [0; 48] || policy.service_td.iter().any(|entry| entry.0 == *bound);
-        checks.require(
-            Reason::TdxServiceTd,
-            Value::None,
-            accepted,
-            "none, or one of the policy's list",
-            bound,
-        );
-    }
+    checks.require(reason, "XFAM x87, SSE", state, "set", Value::Bits(report.xfam));
+    check_service_tds(report, policy, checks);
     let rules = dcap::appraise::Rules { tcb: &policy.tcb, platform: &policy.platform, advisories: &[] };
     dcap::appraise::appraise(&detail.platform, &rules, now, checks);
+}
+
+/// Service TDs see or move what is inside: only those that the policy names may be bound. A TD that can be migrated has one,
+/// whether its report shows it or not; a report of 1.0 shows none.
+fn check_service_tds(report: &Report, policy: &TdxPolicy, checks: &mut Checks) {
+    let served = Attribute::Migratable.mask() | Attribute::ServiceTdExtension.mask();
+    let served = report.td_attributes & served != 0;
+    let extended = report.extended.as_ref();
+    let history = extended.and_then(|extended| extended.history.as_ref());
+    let shown = [
+        ("MRSERVICETD", extended.map(|extended| &extended.mr_service_td)),
+        ("current service TDs", history.map(|history| &history.current_service_td.0)),
+    ];
+    for (name, bound) in shown {
+        let listed = bound.is_some_and(|bound| policy.service_td.iter().any(|entry| entry.0 == *bound));
+        let none = bound.is_none_or(|bound| *bound == [0; 48]);
+        let asked = bound.is_some() || extended.is_none();
+        let accepted = listed || none && !(served && asked);
+        checks.require(Reason::TdxServiceTd, name, accepted, "none, or one of the policy's list", bound);
+    }
 }

@@ -198,6 +198,18 @@ impl Certificate {
         Ok(constraints)
     }
 
+    /// The address of the list that would name this certificate: the first one of cRLDistributionPoints (RFC 5280 section
+    /// 4.2.1.13) that is a full name, a URI.
+    pub fn distribution_point(&self) -> Option<&str> {
+        let value = self.extension(OID_DISTRIBUTION_POINTS)?;
+        let mut points = Reader::new(value).sequence("cRLDistributionPoints").ok()?;
+        let mut point = points.sequence("distributionPoint").ok()?;
+        let mut name = point.expect("distributionPoint.name", tag::context(0)).ok()?.reader();
+        let mut full = name.expect("distributionPoint.fullName", tag::context(0)).ok()?.reader();
+        let uri = full.expect("distributionPoint.uri", TAG_URI).ok()?;
+        core::str::from_utf8(uri.contents).ok()
+    }
+
     /// Verifies that the holder of `issuer` signed this certificate.
     pub fn is_signed_by(&self, issuer: &PublicKey) -> bool {
         issuer.verify(self.scheme, &self.der[self.signed.clone()], &self.signature).is_ok()
@@ -256,6 +268,10 @@ fn range(whole: &[u8], part: &[u8]) -> Range<usize> {
 
 /// id-at-commonName, 2.5.4.3.
 const OID_COMMON_NAME: &[u8] = &[0x55, 4, 3];
+/// id-ce-cRLDistributionPoints, 2.5.29.31.
+const OID_DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1D, 31];
+/// uniformResourceIdentifier of a GeneralName (RFC 5280 section 4.2.1.6).
+const TAG_URI: u8 = 0x86;
 /// id-ce-keyUsage, 2.5.29.15.
 const OID_KEY_USAGE: &[u8] = &[0x55, 0x1D, 15];
 /// id-ce-basicConstraints, 2.5.29.19.

@@ -96,8 +96,11 @@ pub fn build<'a>(
         match issuer {
             Some(issuer) if certificates.len() + 1 < MAX_DEPTH => certificates.push(issuer),
             _ => {
-                let reason =
-                    if budget == 0 { Reason::ChainBudget } else { missing(current, endorsements, vendor) };
+                let reason = if budget == 0 {
+                    Reason::ChainBudget
+                } else {
+                    missing(current, carried, endorsements, vendor)
+                };
                 let found = String::from(current.issuer_common_name());
                 checks.require(
                     reason,
@@ -117,9 +120,14 @@ pub fn build<'a>(
 }
 
 /// An issuer that is known by name did not sign; otherwise nobody is known by that name.
-fn missing(current: &Certificate, endorsements: &Endorsements, vendor: Vendor) -> Reason {
+fn missing(
+    current: &Certificate,
+    carried: &[Certificate],
+    endorsements: &Endorsements,
+    vendor: Vendor,
+) -> Reason {
     let mut anchors = endorsements.anchors(vendor).map(|anchor| anchor.certificate.subject());
-    let mut others = endorsements.certificates().map(Certificate::subject);
+    let mut others = carried.iter().chain(endorsements.certificates()).map(Certificate::subject);
     let known = anchors.any(|name| name == current.issuer()) || others.any(|name| name == current.issuer());
     if known { Reason::ChainSignature } else { Reason::ChainAnchor }
 }

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::certificate::Certificate;
 use super::chain::Path;
 use crate::crypto::{PublicKey, Scheme, sha256};
 use crate::cursor::{self, Malformed, Problem};
@@ -29,6 +30,7 @@ pub struct Crl {
     revoked: Vec<Box<[u8]>>,
     scheme: Scheme,
     signature: Vec<u8>,
+    source: Option<Box<str>>,
 }
 
 /// What the lists of one issuer say about a chain.
@@ -36,6 +38,8 @@ pub struct Crl {
 pub struct Coverage {
     /// The issuer's common name.
     pub issuer: String,
+    /// The common name of the certificate that was looked for.
+    pub subject: String,
     /// When the newest authentic list is valid, or nothing when none was given.
     pub window: Option<Window>,
     /// Its cRLNumber, for callers that refuse to go back.
@@ -84,8 +88,20 @@ impl Crl {
             revoked,
             scheme,
             signature,
+            source: None,
             der: der.into(),
         })
+    }
+
+    /// States where the list was fetched; nothing in it proves that.
+    pub fn fetched_from(mut self, address: &str) -> Self {
+        self.source = Some(address.into());
+        self
+    }
+
+    /// Where the list was fetched, if whoever did so said it.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 
     /// The exact bytes.
@@ -131,6 +147,19 @@ pub fn check(
     now: Time,
     checks: &mut Checks,
 ) -> Vec<Coverage> {
+    check_where(path, skip, endorsements, now, |_, _, _| true, checks)
+}
+
+/// Like [`check`], for issuers of several lists: `covers` says whether a list is the one that would name the certificate,
+/// given the list, the certificate and its issuer. A revocation counts in every list of the issuer nevertheless.
+pub fn check_where(
+    path: &Path<'_>,
+    skip: usize,
+    endorsements: &Endorsements,
+    now: Time,
+    covers: impl Fn(&Crl, &Certificate, &Certificate) -> bool,
+    checks: &mut Checks,
+) -> Vec<Coverage> {
     let mut coverage: Vec<Coverage> = Vec::new();
     for (certificate, issuer) in path.links().skip(skip) {
         let mut newest: Option<&Crl> = None;
@@ -146,14 +175,15 @@ pub fn check(
             let fresher = |other: &Crl| {
                 (crl.window.contains(now), crl.window.from) > (other.window.contains(now), other.window.from)
             };
-            if newest.is_none_or(fresher) {
+            if covers(crl, certificate, issuer) && newest.is_none_or(fresher) {
                 newest = Some(crl);
             }
         }
         let name = issuer.common_name();
         if coverage.iter().all(|known| known.issuer != name) {
             let number = newest.and_then(|crl| crl.number);
-            coverage.push(Coverage { issuer: name.into(), window: newest.map(|crl| crl.window), number });
+            let (issuer, subject) = (name.into(), certificate.common_name().into());
+            coverage.push(Coverage { issuer, subject, window: newest.map(|crl| crl.window), number });
         }
     }
     coverage
