@@ -50,9 +50,7 @@ pub(crate) fn ecdsa_algorithm(scheme: Scheme) -> Option<Vec<u8>> {
     let oid = match scheme {
         Scheme::EcdsaP256Sha256 => OID_ECDSA_SHA256,
         Scheme::EcdsaP384Sha384 => OID_ECDSA_SHA384,
-        Scheme::RsaPssSha256 | Scheme::RsaPssSha384 | Scheme::RsaPkcs1Sha256 | Scheme::RsaPkcs1Sha384 => {
-            return None;
-        }
+        _ => return None,
     };
     Some(der::sequence(&[&der::element(tag::OID, oid)]))
 }
