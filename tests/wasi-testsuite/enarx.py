@@ -33,6 +33,4 @@ def compute_argv(
         argv += ["--env", f"{name}={value}"]
     for host, guest in dirs:
         argv += ["--dir", f"{host}::{guest}"]
-    if wasi_version == "wasm32-wasip3":
-        argv += ["--config", str(Path(__file__).parent / "sockets.toml")]
     return argv + [test_path, "--"] + args

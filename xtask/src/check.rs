@@ -1,7 +1,7 @@
 //! Everything a reviewer need not look at.
 
 use crate::workspace::{Workspace, find, run as execute};
-use crate::{image, tidy};
+use crate::{guests, image, tidy};
 use anyhow::Result;
 
 /// Formats, lints, documents, and holds the house rules.
@@ -11,6 +11,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     for folder in apart {
         execute(workspace.cargo(["fmt", "--all", "--check"]).current_dir(workspace.root.join(folder)))?;
     }
+    guests::check(workspace)?;
     tidy::check(workspace)?;
 
     let all = ["--workspace", "--exclude=runtime"];
@@ -18,10 +19,14 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     let documented = ["doc", "--no-deps", "--document-private-items"];
     execute(workspace.cargo(documented).args(all).env("RUSTDOCFLAGS", "--deny=warnings"))?;
 
-    image::require_tools()?;
-    let runtime = image::cargo_args();
-    execute(workspace.cargo(["clippy", "--all-targets"]).args(runtime).args(["--", "--deny=warnings"]))?;
-    execute(workspace.cargo(documented).args(runtime).env("RUSTDOCFLAGS", "--deny=warnings"))?;
+    if workspace.runtime.is_some() {
+        println!("ENARX_RUNTIME is set: crates/runtime is left to whoever builds it");
+    } else {
+        image::require_tools()?;
+        let runtime = image::cargo_args();
+        execute(workspace.cargo(["clippy", "--all-targets"]).args(runtime).args(["--", "--deny=warnings"]))?;
+        execute(workspace.cargo(documented).args(runtime).env("RUSTDOCFLAGS", "--deny=warnings"))?;
+    }
 
     match find("cargo-deny") {
         Some(_) => execute(&mut workspace.cargo(["deny", "--all-features", "check"])),

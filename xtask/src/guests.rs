@@ -65,6 +65,18 @@ fn compile_python(tool: &Path, source: &Path, program: &Path) -> Result<()> {
     Ok(std::fs::rename(unfinished, program)?)
 }
 
+/// Lints the Rust ones.
+pub fn check(workspace: &Workspace) -> Result<()> {
+    for (triple, packages) in RUST {
+        require_target(triple)?;
+        let mut cargo = workspace.cargo(["clippy", "--quiet", "--locked", "--release", "--target", triple]);
+        cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+        cargo.arg("--target-dir").arg(workspace.target.join("guests"));
+        run(cargo.args(["--", "--deny=warnings"]).current_dir(workspace.root.join("tests/guests")))?;
+    }
+    Ok(())
+}
+
 /// Builds one of the Rust examples, and returns the folder of its program.
 pub fn build_example(workspace: &Workspace, example: &str) -> Result<PathBuf> {
     let triple = "wasm32-wasip1";

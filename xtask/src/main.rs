@@ -28,7 +28,8 @@ cargo xtask <command>
   check            format, lints, documentation, house rules, dependency policy
   image            build the program inside a keep (crates/runtime) and print its size and digest
   guests           build the WebAssembly test programs (tests/guests)
-  bench [SECTION]  measure, as ratios to the wasmtime program and to native code; `bench list` names the sections
+  bench [SECTION…] measure, as ratios to the wasmtime program and to native code;
+                   sections: start, python, compute, calls, tls, http
   help             this text
 
 Missing Rust targets are added by rustup. Environment:

@@ -48,8 +48,8 @@ pub struct Order {
     pub dirs: Vec<Directory>,
     /// PEM certificates trusted for outgoing TLS instead of the web's roots.
     pub roots: Option<String>,
-    /// Secret that authenticates entries of the host's compile cache; none: compile every time.
-    pub cache_key: Option<[u8; 32]>,
+    /// The host has a compile cache; without one, the workload is compiled every time.
+    pub cache: bool,
 }
 
 /// A host directory preopened for the workload.
@@ -82,6 +82,8 @@ pub enum Notice {
     },
     /// The workload tried what its manifest does not declare, and was refused.
     Denied(Denial),
+    /// The workload failed to answer a request, for this reason; it goes on serving.
+    RequestFailed(String),
     /// The workload is over; nothing follows.
     Ended(Ending),
 }
@@ -104,6 +106,8 @@ pub struct CacheEntry {
     pub found: bool,
     /// A descriptor to write a new entry to is attached.
     pub writable: bool,
+    /// Authenticates what stands under this name, and nothing else.
+    pub key: [u8; 32],
 }
 
 /// How a workload ended.

@@ -2,7 +2,9 @@
 
 use crate::output::Output;
 use crate::settings::{ENARX_LOG, Environment};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 /// Starts logging if `-v` or `ENARX_LOG` asks for it.
 pub fn start(verbose: u8, environment: &Environment, output: &Output) {
@@ -13,10 +15,11 @@ pub fn start(verbose: u8, environment: &Environment, output: &Output) {
         (None, 2) => "debug",
         (None, _) => "trace",
     };
-    let filter = EnvFilter::try_new(directives).unwrap_or_else(|error| {
+    let targets: Targets = directives.parse().unwrap_or_else(|error| {
         output.warning(&format!("{ENARX_LOG} is not understood: {error}"), None);
-        EnvFilter::new("info")
+        Targets::new().with_default(LevelFilter::INFO)
     });
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    log.with_ansi(output.colors_errors()).with_target(verbose > 1).without_time().init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = lines.with_ansi(output.colors_errors()).with_target(verbose > 1).without_time();
+    tracing_subscriber::registry().with(lines.with_filter(targets)).init();
 }

@@ -45,6 +45,7 @@ pub struct Entry {
     path: PathBuf,
     existing: Option<File>,
     fresh: OwnedFd,
+    key: [u8; 32],
 }
 
 /// A compile cache that cannot be used.
@@ -83,11 +84,6 @@ impl Store {
         Ok(Self { directory: entries.to_owned(), secret: secret::read_or_create(secrets)? })
     }
 
-    /// The secret that authenticates this user's entries.
-    pub const fn secret(&self) -> [u8; 32] {
-        self.secret
-    }
-
     /// The place of the entry with this name, used now.
     pub fn entry(&self, name: &str) -> Result<Entry, CacheError> {
         let digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
@@ -105,7 +101,7 @@ impl Store {
             let _ = rustix::fs::futimens(file, &now());
         }
         let fresh = scratch(&path).map_err(|source| CacheError::Disk { path: path.clone(), source })?;
-        Ok(Entry { path, existing, fresh })
+        Ok(Entry { path, existing, fresh, key: secret::derive(&self.secret, name) })
     }
 }
 
@@ -113,6 +109,11 @@ impl Entry {
     /// What is stored, if anything.
     pub(crate) fn existing(&self) -> Option<BorrowedFd<'_>> {
         self.existing.as_ref().map(AsFd::as_fd)
+    }
+
+    /// What authenticates it.
+    pub(crate) const fn key(&self) -> [u8; 32] {
+        self.key
     }
 
     /// Where to write what shall be stored.

@@ -23,6 +23,8 @@ pub struct Wanted {
     pub name: String,
     /// Where it is.
     pub url: String,
+    /// Where its vendor has it, whichever mirror is asked: AMD's lists are told apart by nothing else.
+    pub origin: String,
     /// What it must be.
     pub kind: Kind,
     /// The header that has the chain of whoever signed it, as percent-encoded PEM.

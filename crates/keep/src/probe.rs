@@ -3,11 +3,17 @@
 //! A probe says `ok` only of what it saw working, `no` of what it saw missing, and `unknown` of everything else: a
 //! feature bit is not a working keep. How to fix what is missing stands in the hint.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod kvm;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod machine;
+#[cfg_attr(not(target_os = "linux"), path = "probe/process_absent.rs")]
 mod process;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod sgx;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod snp;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod tdx;
 
 use serde::Serialize;
@@ -43,7 +49,20 @@ pub enum State {
 
 /// Probes this host for every kind of keep.
 pub fn platform() -> Vec<Check> {
-    vec![process::probe(), kvm::probe(), snp::probe(), tdx::probe(), sgx::probe()]
+    let mut checks = vec![process::probe()];
+    checks.extend(hardware());
+    checks
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn hardware() -> [Check; 4] {
+    [kvm::probe(), snp::probe(), tdx::probe(), sgx::probe()]
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn hardware() -> [Check; 4] {
+    let absent = "keeps of this kind need Linux on x86-64";
+    ["kvm", "snp", "tdx", "sgx"].map(|id| Check::no(id, absent, "run on such a host"))
 }
 
 impl Check {
@@ -59,17 +78,8 @@ impl Check {
         Self { hint: Some(hint.into()), ..Self::new(id, State::No, detail) }
     }
 
+    #[cfg(target_os = "linux")]
     fn unknown(id: &'static str, detail: impl Into<String>) -> Self {
         Self::new(id, State::Unknown, detail)
-    }
-
-    /// A kind of keep this version cannot launch: at best unknown, since nothing was launched.
-    fn unlaunched(id: &'static str, what: &str, children: Vec<Self>) -> Self {
-        let missing = children.iter().any(|child| child.state == State::No);
-        let (state, end) = match missing {
-            true => (State::No, "this host lacks what is marked below"),
-            false => (State::Unknown, "no keep of this kind was launched, as this version cannot"),
-        };
-        Self { children, ..Self::new(id, state, format!("{what}; {end}")) }
     }
 }

@@ -1,6 +1,6 @@
 //! The only unsafe code of this crate: system calls that no safe wrapper offers.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod kvm;
 #[cfg(target_os = "linux")]
 pub(crate) mod landlock;

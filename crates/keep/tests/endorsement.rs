@@ -5,7 +5,8 @@ use attest::der::{self, tag};
 use attest::time::Time;
 use keep::endorsement::cache::{CacheError, INDEX, State, Store};
 use keep::endorsement::fetch::{Client, FetchError, Patience};
-use keep::endorsement::{Kind, Wanted, file};
+use keep::endorsement::file::{self, Endorsement};
+use keep::endorsement::{Kind, Wanted};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,7 +91,13 @@ fn a_service_that_hangs_is_left() {
     let url = format!("http://{}/crl", listener.local_addr().unwrap());
     let (_directory, store) = store();
     let started = Instant::now();
-    let wanted = Wanted { name: "a.crl".into(), url, kind: Kind::Crl, chain_header: None };
+    let wanted = Wanted {
+        name: "a.crl".into(),
+        origin: "https://vendor/crl".into(),
+        url,
+        kind: Kind::Crl,
+        chain_header: None,
+    };
     let error = store.obtain(&wanted, &client(), NOW).unwrap_err();
     assert!(matches!(error, CacheError::Fetch(FetchError::Unavailable { .. })), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(10));
@@ -104,7 +111,11 @@ fn the_signer_s_chain_comes_with_the_answer() {
     let (directory, store) = store();
     let wanted = Wanted { chain_header: Some("SGX-PCK-CRL-Issuer-Chain"), ..service.crl() };
     store.obtain(&wanted, &client(), NOW).unwrap();
-    assert_eq!(file::read(store_path(&directory).as_path()).unwrap().len(), 2);
+    let items = file::read(store_path(&directory).as_path()).unwrap();
+    assert_eq!(items.len(), 2);
+    let origin =
+        |item: &Endorsement| matches!(item, Endorsement::Crl(_, Some(from)) if from == "https://vendor/crl");
+    assert!(items.iter().any(origin), "{items:?}");
     let other = Wanted { name: "b.crl".into(), ..wanted };
     let error = store.obtain(&other, &client(), NOW).unwrap_err();
     assert!(matches!(error, CacheError::Fetch(FetchError::Header { .. })), "{error:?}");
@@ -179,7 +190,13 @@ impl Service {
 
     fn crl(&self) -> Wanted {
         let url = format!("http://{}/crl", self.address);
-        Wanted { name: "a.crl".into(), url, kind: Kind::Crl, chain_header: None }
+        Wanted {
+            name: "a.crl".into(),
+            origin: "https://vendor/crl".into(),
+            url,
+            kind: Kind::Crl,
+            chain_header: None,
+        }
     }
 
     fn asked(&self) -> usize {

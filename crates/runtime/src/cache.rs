@@ -2,26 +2,27 @@
 //! it. Anything else there is as good as absent.
 //!
 //! ```text
-//! machine code … │ tier 1 │ nonce 12 │ tag 16
+//! machine code … │ nonce 12: tier 1, random 11 │ tag 16
 //! ```
 //!
-//! The tag is AES-256-GMAC (NIST SP 800-38D: GCM without plaintext) over the machine code, under a key derived from the
-//! user's for this entry's name and tier alone. The name is the digest of the workload and of everything that decides
-//! which code is made of it, so an entry renamed or replaced by another genuine one fails too.
+//! The tag is AES-256-GMAC (NIST SP 800-38D: GCM without plaintext) over the machine code. The key is the host's for an
+//! entry of this name alone, and the name is the digest of the workload and of everything that decides which code is
+//! made of it, so an entry renamed, or replaced by another genuine one, fails too.
 
 use crate::engine::Tier;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{self, Digest, SHA256};
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::{hkdf, rand};
+use aws_lc_rs::rand;
 use std::hash::{Hash, Hasher};
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::thread;
 use wasmtime::Engine;
 
 const TAG_LEN: usize = 16;
 /// Bytes after the machine code.
-pub const TRAILER_LEN: usize = 1 + NONCE_LEN + TAG_LEN;
+const TRAILER_LEN: usize = NONCE_LEN + TAG_LEN;
 
 /// What one thread digests at a time, in bytes.
 const LEAF_LEN: usize = 1 << 20;
@@ -52,33 +53,34 @@ fn leaves(workload: &[u8]) -> Vec<Digest> {
         let (first, rest) = workload.split_at(share);
         let rest: Vec<_> = rest.chunks(share).map(|part| scope.spawn(move || digest(part))).collect();
         let mut leaves = digest(first);
-        // A thread that failed leaves its part out: the name then matches no entry.
-        leaves.extend(rest.into_iter().filter_map(|part| part.join().ok()).flatten());
+        leaves.extend(
+            rest.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))),
+        );
         leaves
     })
 }
 
 /// The trailer that authenticates `code`.
-pub fn seal(secret: &[u8; 32], name: &str, tier: Tier, code: &[u8]) -> Result<Vec<u8>, Unspecified> {
+pub fn seal(key: &[u8; 32], tier: Tier, code: &[u8]) -> Result<Vec<u8>, Unspecified> {
     let mut nonce = [0; NONCE_LEN];
     rand::fill(&mut nonce)?;
-    let tag = key(secret, name, byte(tier))?.seal_in_place_separate_tag(
+    nonce[0] = byte(tier);
+    let tag = cipher(key)?.seal_in_place_separate_tag(
         Nonce::assume_unique_for_key(nonce),
         Aad::from(code),
         &mut [],
     )?;
-    Ok([&[byte(tier)], &nonce[..], tag.as_ref()].concat())
+    Ok([&nonce, tag.as_ref()].concat())
 }
 
 /// The tier and length of the machine code in `entry`, if it is authentic.
-pub fn open(secret: &[u8; 32], name: &str, entry: &[u8]) -> Option<(Tier, usize)> {
+pub fn open(key: &[u8; 32], entry: &[u8]) -> Option<(Tier, usize)> {
     let (code, trailer) = entry.split_at_checked(entry.len().checked_sub(TRAILER_LEN)?)?;
-    let (tier, rest) = trailer.split_first()?;
-    let (nonce, tag) = rest.split_first_chunk::<NONCE_LEN>()?;
-    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let (nonce, tag) = trailer.split_first_chunk::<NONCE_LEN>()?;
     let mut tag = tag.to_vec();
-    key(secret, name, *tier).ok()?.open_in_place(nonce, Aad::from(code), &mut tag).ok()?;
-    let tier = [Tier::Baseline, Tier::Optimized].into_iter().find(|known| byte(*known) == *tier)?;
+    let authentic = Nonce::assume_unique_for_key(*nonce);
+    cipher(key).ok()?.open_in_place(authentic, Aad::from(code), &mut tag).ok()?;
+    let tier = [Tier::Baseline, Tier::Optimized].into_iter().find(|tier| byte(*tier) == nonce[0])?;
     Some((tier, code.len()))
 }
 
@@ -89,11 +91,8 @@ const fn byte(tier: Tier) -> u8 {
     }
 }
 
-fn key(secret: &[u8; 32], name: &str, tier: u8) -> Result<LessSafeKey, Unspecified> {
-    let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"enarx compile cache v1").extract(secret);
-    let info = [name.as_bytes(), &[tier]];
-    let key = UnboundKey::from(extracted.expand(&info, &AES_256_GCM)?);
-    Ok(LessSafeKey::new(key))
+fn cipher(key: &[u8; 32]) -> Result<LessSafeKey, Unspecified> {
+    Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key)?))
 }
 
 /// Feeds what Wasmtime hashes for itself into a digest that an adversary cannot steer.
@@ -114,18 +113,18 @@ impl Hasher for Sha256 {
 mod tests {
     use super::*;
 
-    const SECRET: [u8; 32] = [7; 32];
+    const KEY: [u8; 32] = [7; 32];
 
     fn sealed(tier: Tier) -> Vec<u8> {
         let code = b"machine code";
-        let trailer = seal(&SECRET, "name", tier, code).unwrap();
+        let trailer = seal(&KEY, tier, code).unwrap();
         [code.as_slice(), &trailer].concat()
     }
 
     #[test]
     fn opens_what_it_sealed() {
         for tier in [Tier::Baseline, Tier::Optimized] {
-            assert_eq!(open(&SECRET, "name", &sealed(tier)), Some((tier, 12)));
+            assert_eq!(open(&KEY, &sealed(tier)), Some((tier, 12)));
         }
     }
 
@@ -139,17 +138,16 @@ mod tests {
     }
 
     #[test]
-    fn refuses_every_changed_bit_other_name_other_key_and_truncation() {
+    fn refuses_every_changed_bit_other_key_and_truncation() {
         let entry = sealed(Tier::Optimized);
         for bit in 0..entry.len() * 8 {
             let mut changed = entry.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(open(&SECRET, "name", &changed), None, "bit {bit}");
+            assert_eq!(open(&KEY, &changed), None, "bit {bit}");
         }
         for len in 0..entry.len() {
-            assert_eq!(open(&SECRET, "name", &entry[..len]), None, "length {len}");
+            assert_eq!(open(&KEY, &entry[..len]), None, "length {len}");
         }
-        assert_eq!(open(&SECRET, "other", &entry), None);
-        assert_eq!(open(&[8; 32], "name", &entry), None);
+        assert_eq!(open(&[8; 32], &entry), None);
     }
 }

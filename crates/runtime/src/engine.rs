@@ -4,10 +4,20 @@ use crate::sys;
 use api::launch::Ending;
 use api::manifest::Limits;
 use std::sync::Arc;
-use wasmtime::{Config, Engine, OptLevel, PoolingAllocationConfig, Strategy};
+use wasmtime::{Config, Enabled, Engine, OptLevel, PoolingAllocationConfig, Strategy};
 
 /// Room on a fiber's stack beyond what WebAssembly may use: for the host's own calls.
 const HOST_STACK: usize = 1 << 20;
+
+/// Core instances of one component in the pool: an 18 MiB Python component makes some 30.
+const CORE_INSTANCES: u32 = 40;
+/// Linear memories of one component in the pool.
+const MEMORIES: u32 = 2;
+/// Tables of one component in the pool, and their size.
+const TABLES: u32 = 8;
+const TABLE_ELEMENTS: usize = 100_000;
+/// Bytes of each memory and table that stay in use between two requests.
+const KEPT_RESIDENT: usize = 512 << 10;
 
 /// How machine code is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +39,8 @@ pub enum Purpose {
     Requests {
         /// Instances at once.
         concurrency: u32,
+        /// Of WASI 0.3, which needs the component model's tasks; keeping track of them costs every call.
+        tasks: bool,
     },
 }
 
@@ -42,7 +54,7 @@ pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Endi
         })
         .cranelift_opt_level(OptLevel::Speed)
         .wasm_component_model(purpose != Purpose::Module)
-        .concurrency_support(purpose != Purpose::Module)
+        .concurrency_support(matches!(purpose, Purpose::Component | Purpose::Requests { tasks: true, .. }))
         // Traps name functions; the map from code to lines would make every cached workload half as large again.
         .generate_address_map(false)
         // Nothing unwinds through WebAssembly's frames: traps walk frame pointers. Registering takes milliseconds.
@@ -52,8 +64,9 @@ pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Endi
     config.with_custom_code_memory(Some(Arc::new(sys::CodePages)));
     let stack = usize::try_from(limits.stack).unwrap_or(usize::MAX);
     config.max_wasm_stack(stack).async_stack_size(stack.saturating_add(HOST_STACK));
-    if let Purpose::Requests { concurrency } = purpose {
-        config.allocation_strategy(pool(concurrency, limits));
+    if let Purpose::Requests { concurrency, .. } = purpose {
+        // Requests share a thread: see `http::clock`.
+        config.epoch_interruption(true).allocation_strategy(pool(concurrency, limits));
     }
     Engine::new(&config).map_err(|error| Ending::Failed(format!("no engine: {error:#}")))
 }
@@ -79,11 +92,16 @@ fn pool(concurrency: u32, limits: &Limits) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
     pool.total_component_instances(concurrency)
-        .total_core_instances(concurrency.saturating_mul(8))
-        .total_memories(concurrency.saturating_mul(2))
-        .total_tables(concurrency.saturating_mul(4))
+        .total_core_instances(concurrency.saturating_mul(CORE_INSTANCES))
+        .total_memories(concurrency.saturating_mul(MEMORIES))
+        .total_tables(concurrency.saturating_mul(TABLES))
+        // One for the request and one for what the component calls asynchronously.
         .total_stacks(concurrency.saturating_mul(2))
         .max_memory_size(memory.min(4 << 30))
-        .table_elements(usize::try_from(limits.table).unwrap_or(usize::MAX).min(100_000));
+        .table_elements(usize::try_from(limits.table).unwrap_or(usize::MAX).min(TABLE_ELEMENTS))
+        // What one request has touched is wiped rather than given back to the kernel and faulted in again.
+        .linear_memory_keep_resident(KEPT_RESIDENT)
+        .table_keep_resident(KEPT_RESIDENT)
+        .pagemap_scan(Enabled::Auto);
     pool
 }

@@ -24,6 +24,17 @@ pub struct Host {
     denials: Mutex<BTreeSet<String>>,
 }
 
+/// Where the host keeps a workload's machine code.
+#[derive(Default)]
+pub struct Place {
+    /// Authenticates what stands there.
+    pub key: [u8; 32],
+    /// What stands there.
+    pub existing: Option<File>,
+    /// Takes what shall stand there.
+    pub writable: Option<File>,
+}
+
 impl Host {
     /// Takes over the channel this process was started with.
     pub fn inherit() -> Self {
@@ -50,22 +61,31 @@ impl Host {
         }
     }
 
+    /// Tells the host that the workload failed to answer a request, and serves on.
+    pub fn request_failed(&self, why: &str) {
+        self.notify(&Notice::RequestFailed(why.to_owned()));
+    }
+
     /// Tells the host where the listener `name` is bound.
     pub fn listening(&self, name: &str, prot: Prot, addr: SocketAddr) {
         self.notify(&Notice::Listening { name: name.to_owned(), prot, addr });
     }
 
-    /// Asks for the cache entry `name`: a file to read it from, and one to write a new one to.
-    pub fn cache_entry(&self, name: String) -> Result<(Option<File>, Option<File>), FrameError> {
+    /// Asks for the place of the cache entry `name`. A host that does not answer has no cache.
+    pub fn cache_entry(&self, name: String) -> Place {
+        self.look_up(name).unwrap_or_default()
+    }
+
+    fn look_up(&self, name: String) -> Result<Place, FrameError> {
         let mut channel = self.channel();
         frame::write(&mut *channel, &Notice::CacheLookup(name), NOTICE_LIMIT)?;
         let mut incoming = Incoming::new(&channel);
-        let Some(CacheEntry { found, writable }) = frame::read(&mut incoming, NOTICE_LIMIT)? else {
-            return Ok((None, None));
+        let Some(CacheEntry { found, writable, key }) = frame::read(&mut incoming, NOTICE_LIMIT)? else {
+            return Ok(Place::default());
         };
         let mut descriptors = incoming.descriptors.into_iter().map(File::from);
         let mut take = |attached: bool| if attached { descriptors.next() } else { None };
-        Ok((take(found), take(writable)))
+        Ok(Place { key, existing: take(found), writable: take(writable) })
     }
 
     fn channel(&self) -> MutexGuard<'_, UnixStream> {

@@ -5,7 +5,7 @@
 
 use crate::cache;
 use crate::engine::{self, Purpose, Tier};
-use crate::host::Host;
+use crate::host::{Host, Place};
 use crate::sys::{self, Authentic, Mapping};
 use crate::workload::Workload;
 use api::launch::{Ending, Notice};
@@ -60,7 +60,10 @@ pub enum Flavour {
     /// Once, from its start function to its end.
     Command,
     /// For each request that arrives at a declared listener.
-    Http,
+    Http {
+        /// By the asynchronous functions of WASI 0.3.
+        tasks: bool,
+    },
 }
 
 /// Loads the workload.
@@ -71,8 +74,8 @@ pub fn load(workload: &Workload) -> Result<Loaded, Ending> {
     let purpose = match (kind, flavour) {
         (Kind::Module, _) => Purpose::Module,
         (Kind::Component, Flavour::Command) => Purpose::Component,
-        (Kind::Component, Flavour::Http) => {
-            Purpose::Requests { concurrency: workload.manifest.http.concurrency }
+        (Kind::Component, Flavour::Http { tasks }) => {
+            Purpose::Requests { concurrency: workload.manifest.http.concurrency, tasks }
         }
     };
     let source = Source { bytes: Arc::new(bytes), kind, purpose };
@@ -153,8 +156,7 @@ impl Source {
 /// The workload's place in the compile cache.
 struct Slot {
     host: Arc<Host>,
-    secret: [u8; 32],
-    name: String,
+    key: [u8; 32],
     writable: Option<File>,
 }
 
@@ -162,14 +164,11 @@ impl Slot {
     /// The place, and what was found there, authenticated.
     fn open(engine: &Engine, bytes: &[u8], workload: &Workload) -> (Self, Option<(Tier, Authentic)>) {
         let host = workload.host.clone();
-        let Some(secret) = workload.cache_key else {
-            return (Self { host, secret: [0; 32], name: String::new(), writable: None }, None);
-        };
-        let name = cache::name(engine, bytes);
-        let (found, writable) = host.cache_entry(name.clone()).unwrap_or_default();
-        let cached =
-            found.and_then(|file| sys::map_authentic(&file, |entry| cache::open(&secret, &name, entry)));
-        (Self { host, secret, name, writable }, cached)
+        let place =
+            if workload.cache { host.cache_entry(cache::name(engine, bytes)) } else { Place::default() };
+        let Place { key, existing, writable } = place;
+        let cached = existing.and_then(|file| sys::map_authentic(&file, |entry| cache::open(&key, entry)));
+        (Self { host, key, writable }, cached)
     }
 
     /// Leaves `code` for the next start. A cache that cannot be written costs time, nothing else.
@@ -179,7 +178,7 @@ impl Slot {
             Code::Module(module) => sys::module_image(module),
             Code::Component(component) => sys::component_image(component),
         };
-        let Ok(trailer) = cache::seal(&self.secret, &self.name, tier, code) else { return };
+        let Ok(trailer) = cache::seal(&self.key, tier, code) else { return };
         let written = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(code));
         if written.and_then(|()| file.write_all(&trailer)).is_ok() {
             self.host.notify(&Notice::CacheStored);
@@ -233,7 +232,8 @@ fn read(workload: &Workload) -> Result<Mapping, Ending> {
 /// Reads the outline of the workload, without its code: what it exports, and how much there would be to compile.
 fn flavour(bytes: &[u8]) -> Result<Flavour, Ending> {
     let bad = |error: wasmtime::wasmparser::BinaryReaderError| Ending::BadModule(error.to_string());
-    let (mut functions, mut depth, mut http, mut command) = (0, 0_u32, false, false);
+    let (mut functions, mut depth) = (0, 0_u32);
+    let (mut http, mut tasks, mut command) = (false, false, false);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(bad)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
@@ -242,8 +242,8 @@ fn flavour(bytes: &[u8]) -> Result<Flavour, Ending> {
             Payload::ComponentExportSection(exports) if depth == 0 => {
                 for export in exports {
                     let name = export.map_err(bad)?.name.name;
-                    http |= name.starts_with("wasi:http/incoming-handler@")
-                        || name.starts_with("wasi:http/handler@");
+                    tasks |= name.starts_with("wasi:http/handler@");
+                    http |= tasks || name.starts_with("wasi:http/incoming-handler@");
                     command |= name.starts_with("wasi:cli/run@");
                 }
             }
@@ -253,5 +253,5 @@ fn flavour(bytes: &[u8]) -> Result<Flavour, Ending> {
     if functions > FUNCTIONS_LIMIT {
         return Err(Ending::Limit(format!("{functions} functions (at most {FUNCTIONS_LIMIT} are compiled)")));
     }
-    Ok(if http && !command { Flavour::Http } else { Flavour::Command })
+    Ok(if http && !command { Flavour::Http { tasks } } else { Flavour::Command })
 }

@@ -45,7 +45,9 @@ fn run(host: &Arc<Host>) -> Result<Ending, Ending> {
     let ending = match (&loaded.code, loaded.flavour) {
         (Code::Module(module), _) => wasi1::run(&loaded.engine, module, workload),
         (Code::Component(component), Flavour::Command) => wasi2::run(&loaded.engine, component, workload),
-        (Code::Component(component), Flavour::Http) => http::serve(&loaded.engine, component, workload),
+        (Code::Component(component), Flavour::Http { .. }) => {
+            http::serve(&loaded.engine, component, workload)
+        }
     };
     loaded.stored();
     Ok(ending)

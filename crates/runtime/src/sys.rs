@@ -10,6 +10,8 @@ use std::ops::Deref;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::slice;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use wasmtime::component::Component;
 use wasmtime::{Config, CustomCodeMemory, Engine, Module};
 
@@ -25,6 +27,13 @@ pub fn exit(code: u8) -> ! {
     // SAFETY: `_exit` takes any code and does not return. What `exit` would do besides is to flush C's streams, which
     // nobody uses, and to run the allocator's farewell, page by page.
     unsafe { libc::_exit(code.into()) }
+}
+
+/// Watches the standard input for bytes to read; an error if it is a file, which always has some.
+pub fn watch_stdin() -> io::Result<AsyncFd<io::Stdin>> {
+    // SAFETY: descriptor 0 is open when the program starts, and no code here closes or replaces it.
+    let watched = unsafe { AsyncFd::register_with_interest(io::stdin(), Interest::READABLE) };
+    Ok(watched?)
 }
 
 /// A file's content, mapped read-only.

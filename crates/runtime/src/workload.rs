@@ -23,15 +23,16 @@ pub struct Workload {
     pub identity: Option<Identity>,
     /// The file its WebAssembly is read from.
     pub wasm: File,
-    /// Authenticates entries of the compile cache; none: do not use it.
-    pub cache_key: Option<[u8; 32]>,
+    /// The host has a compile cache.
+    pub cache: bool,
 }
 
 impl Workload {
     /// Takes what the order names. A manifest that cannot be read is refused here, before anything of it is used.
     pub fn receive(order: Order, host: Arc<Host>) -> Result<Self, Ending> {
-        let manifest =
+        let mut manifest =
             Manifest::parse(&order.manifest).map_err(|error| Ending::Refused(error.to_string()))?;
+        manifest.env.extend(order.env);
         let dirs = (FIRST_DIRECTORY..).zip(order.dirs).map(|(fd, dir)| (sys::inherit(fd), dir)).collect();
         let args = std::iter::once("main.wasm".to_owned())
             .chain(manifest.args.iter().cloned())
@@ -39,7 +40,7 @@ impl Workload {
             .collect();
         let identity = if uses_tls(&manifest) { Some(Identity::new(order.roots.as_deref())?) } else { None };
         let wasm = sys::inherit(WORKLOAD).into();
-        Ok(Self { host, manifest, args, dirs, identity, wasm, cache_key: order.cache_key })
+        Ok(Self { host, manifest, args, dirs, identity, wasm, cache: order.cache })
     }
 }
 

@@ -2,16 +2,17 @@
 //!
 //! * [`programs`] – builds, once per process, what the tests run.
 //! * [`run`] – one `enarx run`: what it is given, and how it ended.
-//! * [`tls`] – clients and servers that keeps talk to.
+//! * [`peers`] – clients and servers that keeps talk to.
 //! * [`modules`] – hostile WebAssembly, made rather than compiled.
 //! * [`tools`] – programs that a test needs and a machine may lack.
 //!
 //! Tests wait for events, each with a deadline; nothing here sleeps.
 
 pub mod modules;
+pub mod peers;
 pub mod programs;
 pub mod run;
-pub mod tls;
+
 pub mod tools;
 
 mod pattern;

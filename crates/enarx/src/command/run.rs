@@ -48,7 +48,7 @@ pub fn run(args: Run, environment: &Environment, output: &Output) -> Result<u8, 
         env: args.env.into_iter().collect(),
         dirs: rules,
         roots,
-        cache_key: cache.as_ref().map(Store::secret),
+        cache: cache.is_some(),
     };
     match args.keep {
         KeepKind::Auto | KeepKind::Process => {}
@@ -114,6 +114,7 @@ fn tell(event: Event, output: &Output) {
             let hint = format!("to allow it, add to {FILE_NAME}:\n{}", denial.rule);
             output.warning(&format!("denied: {}", denial.operation), Some(&hint));
         }
+        Event::RequestFailed(why) => output.warning(&format!("a request failed: {why}"), None),
         Event::CacheFailed(why) => output.warning(&format!("the compile cache failed: {why}"), None),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::CacheError;
 use super::private::{File, private_file};
+use aws_lc_rs::hmac;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -26,6 +27,14 @@ pub(super) fn read_or_create(directory: &Path) -> Result<[u8; 32], CacheError> {
     let mut secret = [0; 32];
     (&file).read_exact(&mut secret).map_err(disk)?;
     Ok(secret)
+}
+
+/// The key of one entry. A keep learns no other, so one that was taken over cannot vouch for another workload's code.
+pub(super) fn derive(secret: &[u8; 32], name: &str) -> [u8; 32] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), name.as_bytes());
+    let mut key = [0; 32];
+    key.copy_from_slice(tag.as_ref());
+    key
 }
 
 /// Makes the file appear complete or not at all; of two that try at once, the first wins for both.

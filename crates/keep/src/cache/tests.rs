@@ -45,8 +45,8 @@ fn only_names_are_names() {
 #[test]
 fn the_secret_stays() {
     let root = tempfile::tempdir().unwrap();
-    let secret = store(root.path()).unwrap().secret();
-    assert_eq!(store(root.path()).unwrap().secret(), secret);
+    let secret = store(root.path()).unwrap().secret;
+    assert_eq!(store(root.path()).unwrap().secret, secret);
     assert_ne!(secret, [0; 32]);
     let mode = std::fs::metadata(root.path().join("state/cache-key")).unwrap().mode();
     assert_eq!(mode & 0o777, 0o600);

@@ -13,6 +13,7 @@ use attest::crypto::sha256;
 use attest::endorsements::DocumentKind;
 use attest::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub struct Entry {
     pub name: String,
     /// What it is.
     pub kind: Kind,
-    /// Where it came from.
+    /// Where its vendor has it.
     pub source: String,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
@@ -223,7 +224,7 @@ impl Store {
         let entry = |name: String, kind, bytes: &[u8], next_update| Entry {
             name,
             kind,
-            source: url(),
+            source: wanted.origin.clone(),
             sha256: hex(&sha256(bytes)),
             fetched: now.0,
             next_update,
@@ -283,7 +284,7 @@ impl Kind {
     fn fits(self, item: &Endorsement) -> bool {
         match item {
             Endorsement::Certificate(_) => matches!(self, Self::Certificate | Self::Chain),
-            Endorsement::Crl(_) => self == Self::Crl,
+            Endorsement::Crl(..) => self == Self::Crl,
             Endorsement::Document(DocumentKind::TcbInfo, _) => self == Self::TcbInfo,
             Endorsement::Document(DocumentKind::QeIdentity, _) => self == Self::QeIdentity,
             Endorsement::Document(_, _) => false,
@@ -293,6 +294,12 @@ impl Kind {
 
 fn next_update(items: &[Endorsement]) -> Option<u64> {
     items.iter().filter_map(Endorsement::next_update).map(|time| time.0).min()
+}
+
+/// Where the files of a directory came from, as far as an index says.
+pub(super) fn origins(directory: &Path) -> BTreeMap<String, String> {
+    let entries = read_index(directory).unwrap_or_default();
+    entries.into_iter().map(|entry| (entry.name, entry.source)).collect()
 }
 
 fn read_index(directory: &Path) -> Result<Vec<Entry>, CacheError> {

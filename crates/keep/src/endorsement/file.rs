@@ -1,5 +1,6 @@
 //! Recognises endorsements in files: PEM, DER, what Intel's service answers, and the collateral objects of DCAP libraries.
 
+use super::cache;
 use attest::base64;
 use attest::cursor::Malformed;
 use attest::endorsements::{DocumentKind, Endorsements};
@@ -22,8 +23,8 @@ const FILES_MOST: usize = 4096;
 pub enum Endorsement {
     /// A certificate, as DER.
     Certificate(Vec<u8>),
-    /// A revocation list, as DER.
-    Crl(Vec<u8>),
+    /// A revocation list, as DER, and where it was fetched if that is known.
+    Crl(Vec<u8>, Option<String>),
     /// A signed document, as its vendor's service answers it.
     Document(DocumentKind, Vec<u8>),
 }
@@ -92,7 +93,8 @@ impl Endorsement {
     pub fn add_to(&self, endorsements: &mut Endorsements) -> Result<(), Malformed> {
         match self {
             Self::Certificate(der) => endorsements.add_certificate(der),
-            Self::Crl(der) => endorsements.add_crl(der),
+            Self::Crl(der, Some(source)) => endorsements.add_crl_from(source, der),
+            Self::Crl(der, None) => endorsements.add_crl(der),
             Self::Document(kind, bytes) => endorsements.add_document(*kind, bytes),
         }
     }
@@ -101,7 +103,7 @@ impl Endorsement {
     pub fn next_update(&self) -> Option<Time> {
         match self {
             Self::Certificate(_) => None,
-            Self::Crl(der) => Crl::decode(der).ok().map(|crl| crl.window().to),
+            Self::Crl(der, _) => Crl::decode(der).ok().map(|crl| crl.window().to),
             Self::Document(_, bytes) => next_update(bytes),
         }
     }
@@ -109,7 +111,7 @@ impl Endorsement {
     fn der(bytes: Vec<u8>) -> Result<Self, Unrecognised> {
         match (Certificate::decode(&bytes), Crl::decode(&bytes)) {
             (Ok(_), _) => Ok(Self::Certificate(bytes)),
-            (_, Ok(_)) => Ok(Self::Crl(bytes)),
+            (_, Ok(_)) => Ok(Self::Crl(bytes, None)),
             // A SEQUENCE was meant to be one of the two; a certificate is the more likely.
             (Err(error), _) if bytes.first() == Some(&0x30) => Err(Unrecognised::Malformed(error)),
             _ => Err(Unrecognised::Unknown),
@@ -117,15 +119,20 @@ impl Endorsement {
     }
 }
 
-/// Reads a file, or every file of a directory in the order of their names. Names that start with a dot, and the index of
-/// a cache, are left out.
+/// Reads a file, or every file of a directory in the order of their names. Names that start with a dot are left out; the
+/// index of a cache tells where its files came from.
 pub fn read(path: &Path) -> Result<Vec<Endorsement>, FileError> {
+    let origins = cache::origins(path);
     let mut found = Vec::new();
     for file in files(path)? {
         let bytes = read_bounded(&file)?;
+        let origin = file.file_name().and_then(|name| origins.get(name.to_str()?)).cloned();
         let items =
             Endorsement::recognise(&bytes).map_err(|source| FileError::Unknown { path: file, source })?;
-        found.extend(items);
+        found.extend(items.into_iter().map(|item| match item {
+            Endorsement::Crl(der, None) => Endorsement::Crl(der, origin.clone()),
+            other => other,
+        }));
     }
     Ok(found)
 }
@@ -149,7 +156,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
-        let hidden = name.as_encoded_bytes().starts_with(b".") || name == super::cache::INDEX;
+        let hidden = name.as_encoded_bytes().starts_with(b".") || name == cache::INDEX;
         if !hidden && entry.file_type().map_err(failed)?.is_file() {
             files.push(entry.path());
         }

@@ -18,6 +18,7 @@ pub fn vcek(base: &str, line: Line, chip: &[u8; 64], tcb: &Tcb) -> Wanted {
     Wanted {
         name: format!("vcek-{product}-{chip}-{f}-{bootloader}-{tee}-{snp}-{microcode}.der").to_lowercase(),
         url: format!("{base}/vcek/v1/{product}/{chip}?{query}"),
+        origin: format!("{AMD}/vcek/v1/{product}/{chip}?{query}"),
         kind: Kind::Certificate,
         chain_header: None,
     }
@@ -30,6 +31,7 @@ pub fn line(base: &str, line: Line) -> Vec<Wanted> {
         let wanted = |what: &str, extension: &str, kind| Wanted {
             name: format!("{key}-{product}-{what}.{extension}").to_lowercase(),
             url: format!("{base}/{key}/v1/{product}/{what}"),
+            origin: format!("{AMD}/{key}/v1/{product}/{what}"),
             kind,
             chain_header: None,
         };

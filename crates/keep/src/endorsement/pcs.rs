@@ -42,12 +42,14 @@ pub fn lists(base: &str) -> Vec<Wanted> {
         INTEL => INTEL_ROOT_CRL.to_owned(),
         pccs => format!("{pccs}/sgx/certification/v4/rootcacrl"),
     };
-    let root = Wanted { name: "intel-root.crl".to_owned(), url: root, kind: Kind::Crl, chain_header: None };
-    let pck = |ca: &str| Wanted {
-        name: format!("intel-pck-{ca}.crl"),
-        url: format!("{base}/sgx/certification/v4/pckcrl?ca={ca}&encoding=der"),
-        kind: Kind::Crl,
-        chain_header: Some("SGX-PCK-CRL-Issuer-Chain"),
+    let root = wanted("intel-root.crl".to_owned(), root, Kind::Crl, None);
+    let pck = |ca: &str| {
+        wanted(
+            format!("intel-pck-{ca}.crl"),
+            format!("{base}/sgx/certification/v4/pckcrl?ca={ca}&encoding=der"),
+            Kind::Crl,
+            Some("SGX-PCK-CRL-Issuer-Chain"),
+        )
     };
     vec![root, pck("platform"), pck("processor")]
 }
@@ -55,24 +57,28 @@ pub fn lists(base: &str) -> Vec<Wanted> {
 /// The identity of the quoting enclave.
 pub fn qe_identity(base: &str, environment: Environment, update: Update) -> Wanted {
     let (id, update) = (environment.id(), update.id());
-    Wanted {
-        name: format!("intel-{id}-qe-{update}.json"),
-        url: format!("{base}/{id}/certification/v4/qe/identity?update={update}"),
-        kind: Kind::QeIdentity,
-        chain_header: Some("SGX-Enclave-Identity-Issuer-Chain"),
-    }
+    wanted(
+        format!("intel-{id}-qe-{update}.json"),
+        format!("{base}/{id}/certification/v4/qe/identity?update={update}"),
+        Kind::QeIdentity,
+        Some("SGX-Enclave-Identity-Issuer-Chain"),
+    )
 }
 
 /// The TCB info of a family of platforms.
 pub fn tcb_info(base: &str, environment: Environment, fmspc: &[u8; 6], update: Update) -> Wanted {
     let (id, update) = (environment.id(), update.id());
     let fmspc: String = fmspc.iter().map(|byte| format!("{byte:02x}")).collect();
-    Wanted {
-        name: format!("intel-{id}-tcb-{fmspc}-{update}.json"),
-        url: format!("{base}/{id}/certification/v4/tcb?fmspc={fmspc}&update={update}"),
-        kind: Kind::TcbInfo,
-        chain_header: Some("TCB-Info-Issuer-Chain"),
-    }
+    wanted(
+        format!("intel-{id}-tcb-{fmspc}-{update}.json"),
+        format!("{base}/{id}/certification/v4/tcb?fmspc={fmspc}&update={update}"),
+        Kind::TcbInfo,
+        Some("TCB-Info-Issuer-Chain"),
+    )
+}
+
+fn wanted(name: String, url: String, kind: Kind, chain_header: Option<&'static str>) -> Wanted {
+    Wanted { name, origin: url.clone(), url, kind, chain_header }
 }
 
 impl Update {

@@ -94,9 +94,9 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
     ];
     descriptors.extend(launch.dirs.iter().map(AsFd::as_fd));
     let limits = [
-        (libc::RLIMIT_CORE as i32, 0),
-        (libc::RLIMIT_NOFILE as i32, DESCRIPTORS_MOST),
-        (libc::RLIMIT_STACK as i32, NATIVE_STACK + launch.manifest.limits.stack),
+        (libc::RLIMIT_CORE, 0),
+        (libc::RLIMIT_NOFILE, DESCRIPTORS_MOST),
+        (libc::RLIMIT_STACK, NATIVE_STACK + launch.manifest.limits.stack),
     ];
     let pid = spawn(&Spawn {
         image: launch.image,
@@ -152,7 +152,9 @@ fn unannounced(status: Option<rustix::process::WaitStatus>) -> Ending {
         return Ending::Failed(format!("the runtime exited with code {code} without saying why"));
     }
     match status.terminating_signal() {
-        Some(libc::SIGSYS) => Ending::Denied("it made a system call that no keep may make".to_owned()),
+        Some(libc::SIGSYS) => Ending::Denied(
+            "it made a system call that no keep may make (the kernel's log tells which)".to_owned(),
+        ),
         Some(libc::SIGKILL) => {
             Ending::Failed("the runtime was killed, perhaps because the host ran out of memory".to_owned())
         }

@@ -1,18 +1,14 @@
 //! KVM keeps: virtual machines without memory encryption.
 
 use super::Check;
-#[cfg(target_os = "linux")]
 use super::machine;
 
 /// The device of KVM.
-#[cfg(target_os = "linux")]
 const DEVICE: &str = "/dev/kvm";
 /// The only version of the API there ever was since Linux 2.6.22 (Documentation/virt/kvm/api.rst section 4.1).
-#[cfg(target_os = "linux")]
 const API_VERSION: i32 = 12;
 
 /// Probes for KVM keeps.
-#[cfg(target_os = "linux")]
 pub(super) fn probe() -> Check {
     let absent = "enable virtualisation in the firmware and load kvm_intel or kvm_amd; in a virtual machine, its host must allow nesting";
     let device = machine::device(DEVICE, absent);
@@ -21,17 +17,10 @@ pub(super) fn probe() -> Check {
         children.push(version(&kvm));
         children.push(machine_made(&kvm));
     }
-    Check::unlaunched("kvm", "virtual machines without memory encryption", children)
-}
-
-/// Probes for KVM keeps.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn probe() -> Check {
-    Check::no("kvm", "KVM is a part of Linux", "run on Linux")
+    machine::unlaunched("kvm", "virtual machines without memory encryption", children)
 }
 
 /// The bits of the virtual machine types this kernel makes; none if it cannot be asked.
-#[cfg(target_os = "linux")]
 pub(super) fn machine_types() -> Option<i32> {
     /// `KVM_CAP_VM_TYPES` of linux/kvm.h.
     const VM_TYPES: libc::c_ulong = 235;
@@ -40,7 +29,6 @@ pub(super) fn machine_types() -> Option<i32> {
 }
 
 /// Whether this kernel makes virtual machines of a confidential type.
-#[cfg(target_os = "linux")]
 pub(super) fn makes_type(number: u32, name: &str, hint: &str) -> Check {
     match machine_types() {
         Some(types) if types & (1 << number) != 0 => {
@@ -51,7 +39,6 @@ pub(super) fn makes_type(number: u32, name: &str, hint: &str) -> Check {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn version(kvm: &std::fs::File) -> Check {
     match crate::sys::kvm::api_version(kvm) {
         Ok(API_VERSION) => Check::ok("api", format!("API version {API_VERSION}")),
@@ -64,7 +51,6 @@ fn version(kvm: &std::fs::File) -> Check {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn machine_made(kvm: &std::fs::File) -> Check {
     match crate::sys::kvm::create_vm(kvm) {
         Ok(()) => Check::ok("create-vm", "a virtual machine was made and removed"),

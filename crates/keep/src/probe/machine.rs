@@ -3,6 +3,16 @@
 use super::{Check, State};
 use std::fs;
 
+/// What was found about a kind of keep this version cannot launch: at best unknown, since nothing was launched.
+pub(super) fn unlaunched(id: &'static str, what: &str, children: Vec<Check>) -> Check {
+    let missing = children.iter().any(|child| child.state == State::No);
+    let (state, end) = match missing {
+        true => (State::No, "this host lacks what is marked below"),
+        false => (State::Unknown, "no keep of this kind was launched, as this version cannot"),
+    };
+    Check { children, ..Check::new(id, state, format!("{what}; {end}")) }
+}
+
 /// The running kernel's version, such as (6, 18).
 fn kernel() -> Option<(u32, u32)> {
     version(&fs::read_to_string("/proc/sys/kernel/osrelease").ok()?)
@@ -57,7 +67,6 @@ pub(super) fn cpu_flag(flag: &str) -> Option<bool> {
 }
 
 /// One register of a CPUID leaf; none if the processor has no such leaf, or no CPUID.
-#[cfg(target_arch = "x86_64")]
 pub(super) fn cpuid(leaf: u32, subleaf: u32) -> Option<std::arch::x86_64::CpuidResult> {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
     // The lowest leaf of a range tells its highest (Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E).

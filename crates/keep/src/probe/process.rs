@@ -4,7 +4,6 @@ use super::{Check, State};
 use std::fs;
 
 /// Probes for process keeps.
-#[cfg(target_os = "linux")]
 pub(super) fn probe() -> Check {
     let children = vec![seccomp(), landlock(), no_new_privileges(), user_namespaces()];
     let detail = match children.iter().take(3).find(|check| check.state == State::No) {
@@ -16,15 +15,6 @@ pub(super) fn probe() -> Check {
     Check { children, ..Check::new("process", state, detail) }
 }
 
-/// Probes for process keeps.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn probe() -> Check {
-    let detail =
-        "available as a plain child process, not confined by the system: seccomp and landlock are Linux's";
-    Check::ok("process", detail)
-}
-
-#[cfg(target_os = "linux")]
 fn seccomp() -> Check {
     const ACTIONS: &str = "/proc/sys/kernel/seccomp/actions_avail";
     const CONFIG: &str = "a kernel with CONFIG_SECCOMP_FILTER, Linux 4.14 or later";
@@ -37,7 +27,6 @@ fn seccomp() -> Check {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn landlock() -> Check {
     match crate::sys::landlock::level() {
         Ok(level @ 0..=3) => Check {
@@ -62,7 +51,6 @@ fn landlock() -> Check {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn no_new_privileges() -> Check {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     if status.lines().any(|line| line.starts_with("NoNewPrivs:")) {
@@ -72,7 +60,6 @@ fn no_new_privileges() -> Check {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn user_namespaces() -> Check {
     const MOST: &str = "/proc/sys/user/max_user_namespaces";
     match fs::read_to_string(MOST).ok().and_then(|text| text.trim().parse::<u64>().ok()) {

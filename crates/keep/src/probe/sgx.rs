@@ -1,11 +1,9 @@
 //! Intel SGX keeps.
 
 use super::Check;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use super::machine;
 
 /// Probes for SGX keeps.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(super) fn probe() -> Check {
     let children = vec![
         processor(),
@@ -16,16 +14,9 @@ pub(super) fn probe() -> Check {
         ),
         Check::unknown("enclave", "no enclave was made; microcode and TCB level were not verified"),
     ];
-    Check::unlaunched("sgx", "enclaves of Intel SGX", children)
+    machine::unlaunched("sgx", "enclaves of Intel SGX", children)
 }
 
-/// Probes for SGX keeps.
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub(super) fn probe() -> Check {
-    Check::no("sgx", "SGX is a feature of Intel processors under Linux", "run on such a host")
-}
-
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn processor() -> Check {
     /// CPUID leaf 7 (Intel SDM volume 2A, CPUID): EBX bit 2 is SGX, ECX bit 30 flexible launch control.
     const FEATURES: u32 = 7;

@@ -1,11 +1,9 @@
 //! AMD SEV-SNP keeps.
 
 use super::Check;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use super::{kvm, machine};
 
 /// Probes for SEV-SNP keeps.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(super) fn probe() -> Check {
     let children = vec![
         processor(),
@@ -20,16 +18,9 @@ pub(super) fn probe() -> Check {
             "versions, microcode and CVE fixes (such as CVE-2026-31591) were not verified",
         ),
     ];
-    Check::unlaunched("snp", "virtual machines encrypted by AMD SEV-SNP", children)
+    machine::unlaunched("snp", "virtual machines encrypted by AMD SEV-SNP", children)
 }
 
-/// Probes for SEV-SNP keeps.
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub(super) fn probe() -> Check {
-    Check::no("snp", "SEV-SNP is a feature of AMD EPYC processors under Linux", "run on such a host")
-}
-
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn processor() -> Check {
     /// CPUID Fn8000_001F (AMD APM volume 3, section E.4.17): EAX bit 4 is SEV-SNP.
     const LEAF: u32 = 0x8000_001F;

@@ -1,11 +1,9 @@
 //! Intel TDX keeps.
 
 use super::Check;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use super::{kvm, machine};
 
 /// Probes for TDX keeps.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(super) fn probe() -> Check {
     let children = vec![
         processor(),
@@ -18,17 +16,10 @@ pub(super) fn probe() -> Check {
         ),
         Check::unknown("module", "the TDX module's version and its TCB level were not verified"),
     ];
-    Check::unlaunched("tdx", "virtual machines encrypted by Intel TDX", children)
-}
-
-/// Probes for TDX keeps.
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub(super) fn probe() -> Check {
-    Check::no("tdx", "TDX is a feature of Intel Xeon processors under Linux", "run on such a host")
+    machine::unlaunched("tdx", "virtual machines encrypted by Intel TDX", children)
 }
 
 /// CPUID does not show a host's TDX; the kernel finds it by model-specific registers, and tells by this flag.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn processor() -> Check {
     const FLAG: &str = "tdx_host_platform";
     match machine::cpu_flag(FLAG) {
@@ -42,7 +33,6 @@ fn processor() -> Check {
     }
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn parameter() -> Check {
     const PARAMETER: &str = "/sys/module/kvm_intel/parameters/tdx";
     match std::fs::read_to_string(PARAMETER).as_deref().map(str::trim) {

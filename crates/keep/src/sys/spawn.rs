@@ -18,13 +18,20 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 /// The descriptor the child executes its program from; closed by executing it.
 ///
 /// It lies above every descriptor a keep can be given, and is fixed so that the filter can name it.
-pub(crate) const IMAGE: RawFd = 900;
+pub(crate) const IMAGE: RawFd = 128;
 
 /// Bytes of the child's stack until it executes; it calls a handful of small functions.
 const STACK: usize = 64 << 10;
 
 /// One instruction of a seccomp filter, laid out as the kernel's `struct sock_filter`.
 pub(crate) type Instruction = seccompiler::sock_filter;
+
+/// The number of a resource limit; the C libraries disagree on its type.
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+/// The number of a resource limit; the C libraries disagree on its type.
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
 
 /// How a child is to be.
 pub(crate) struct Spawn<'a> {
@@ -33,7 +40,7 @@ pub(crate) struct Spawn<'a> {
     /// Its descriptors: position is number. It has no others.
     pub descriptors: &'a [BorrowedFd<'a>],
     /// Resource limits, soft and hard, each lowered to the hard limit in force.
-    pub limits: &'a [(i32, u64)],
+    pub limits: &'a [(Resource, u64)],
     /// The Landlock ruleset it enters, if this kernel has Landlock.
     pub landlock: Option<BorrowedFd<'a>>,
     /// The seccomp filter it runs under.
@@ -89,11 +96,15 @@ impl fmt::Display for Step {
 /// Starts a child.
 pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
     let descriptors_failed = |source: io::Error| SpawnError { step: Step::Descriptors, source };
+    if order.descriptors.len() > IMAGE as usize {
+        return Err(descriptors_failed(rustix::io::Errno::MFILE.into()));
+    }
     // Copies above every target number, so that placing one never overwrites another.
     let above =
         |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, IMAGE + 1).map_err(|e| descriptors_failed(e.into()));
     let sources: Vec<OwnedFd> = order.descriptors.iter().map(above).collect::<Result<_, _>>()?;
     let image = above(&order.image.descriptor())?;
+    let landlock = order.landlock.as_ref().map(above).transpose()?;
     let raw: Vec<RawFd> = sources.iter().map(AsRawFd::as_raw_fd).collect();
     let program = libc::sock_fprog {
         len: u16::try_from(order.filter.len())
@@ -106,7 +117,7 @@ pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
         image: image.as_raw_fd(),
         descriptors: &raw,
         limits: order.limits,
-        landlock: order.landlock.map_or(-1, |fd| fd.as_raw_fd()),
+        landlock: landlock.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         program: &program,
         failure: None,
     };
@@ -126,7 +137,7 @@ struct Plan<'a> {
     parent: libc::pid_t,
     image: RawFd,
     descriptors: &'a [RawFd],
-    limits: &'a [(i32, u64)],
+    limits: &'a [(Resource, u64)],
     landlock: RawFd,
     program: &'a libc::sock_fprog,
     failure: Option<(Step, i32)>,
@@ -239,14 +250,14 @@ fn bind_to_parent(parent: libc::pid_t) -> Option<()> {
     }
 }
 
-fn limit(resource: i32, most: u64) -> Option<()> {
+fn limit(resource: Resource, most: u64) -> Option<()> {
     // SAFETY: the structure is plain numbers, and lives across the calls.
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
-        succeeded(libc::getrlimit(resource as _, &mut limit).into())?;
+        succeeded(libc::getrlimit(resource, &mut limit).into())?;
         limit.rlim_max = limit.rlim_max.min(most);
         limit.rlim_cur = limit.rlim_max;
-        succeeded(libc::setrlimit(resource as _, &limit).into())
+        succeeded(libc::setrlimit(resource, &limit).into())
     }
 }
 

@@ -43,7 +43,9 @@ fn candidates(program: &Path) -> Vec<PathBuf> {
         [target(1), target(2)].into_iter().flatten().filter(|_| is_target && cfg!(target_os = "linux"));
     let installed =
         [Some(directory.join(NAME)), directory.parent().map(|up| up.join("libexec/enarx").join(NAME))];
-    in_target.chain(installed.into_iter().flatten()).collect()
+    let mut candidates: Vec<PathBuf> = in_target.chain(installed.into_iter().flatten()).collect();
+    candidates.dedup();
+    candidates
 }
 
 /// Where an image was sought in vain.

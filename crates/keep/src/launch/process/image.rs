@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io;
+#[cfg(target_os = "linux")]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// An opened runtime image.
 #[derive(Debug)]
 pub struct Image {
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux executes descriptors"))]
     file: File,
     path: PathBuf,
 }
@@ -47,6 +49,7 @@ impl Image {
         &self.path
     }
 
+    #[cfg(target_os = "linux")]
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }

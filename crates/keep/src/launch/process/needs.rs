@@ -51,16 +51,6 @@ impl Needs {
         needs
     }
 
-    /// Whether it needs TCP.
-    pub(crate) fn tcp(&self) -> bool {
-        !self.tcp_listen.is_empty() || !self.tcp_connect.is_empty()
-    }
-
-    /// Whether it needs to open files.
-    pub(crate) fn files(&self) -> bool {
-        self.names || !self.dirs_writable.is_empty()
-    }
-
     fn resolve(&mut self, host: &str) {
         if host.parse::<IpAddr>().is_err() && !self.names {
             self.names = true;
@@ -99,7 +89,7 @@ mod tests {
             env: Default::default(),
             dirs: vec![],
             roots: None,
-            cache_key: None,
+            cache: false,
         };
         for (text, expected) in cases {
             assert_eq!(Needs::of(&Manifest::parse(text).unwrap(), &order), expected, "{text}");

@@ -30,6 +30,8 @@ pub enum Event {
     },
     /// The workload tried what its manifest does not declare, and was refused.
     Denied(Denial),
+    /// The workload failed to answer a request, for this reason; it goes on serving.
+    RequestFailed(String),
     /// The compile cache failed; the run does not depend on it.
     CacheFailed(String),
 }
@@ -75,9 +77,8 @@ pub(super) fn serve(channel: &mut UnixStream, cache: Option<&Store>, report: &mu
                     report(Event::CacheFailed(error.to_string()));
                     None
                 });
-                if answer(channel, entry.as_ref()).is_err() {
-                    return Told::Nothing;
-                }
+                // A runtime that hung up may still have said how it ended.
+                let _ = answer(channel, entry.as_ref());
                 pending = entry;
             }
             Notice::CacheStored => {
@@ -89,6 +90,7 @@ pub(super) fn serve(channel: &mut UnixStream, cache: Option<&Store>, report: &mu
             }
             Notice::Listening { name, prot, addr } => report(Event::Listening { name, prot, addr }),
             Notice::Denied(denial) => report(Event::Denied(denial)),
+            Notice::RequestFailed(why) => report(Event::RequestFailed(why)),
             Notice::Ended(ending) => return Told::Ended(ending),
         }
     }
@@ -98,7 +100,8 @@ pub(super) fn serve(channel: &mut UnixStream, cache: Option<&Store>, report: &mu
 fn answer(channel: &UnixStream, entry: Option<&Entry>) -> io::Result<()> {
     let found = entry.and_then(Entry::existing);
     let writable = entry.map(Entry::fresh);
-    let said = CacheEntry { found: found.is_some(), writable: writable.is_some() };
+    let key = entry.map_or([0; 32], Entry::key);
+    let said = CacheEntry { found: found.is_some(), writable: writable.is_some(), key };
     let frame = frame::encode(&said, NOTICE_LIMIT).map_err(io::Error::other)?;
     let descriptors: Vec<BorrowedFd<'_>> = found.into_iter().chain(writable).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
@@ -108,4 +111,53 @@ fn answer(channel: &UnixStream, entry: Option<&Entry>) -> io::Result<()> {
     }
     let sent = sendmsg(channel, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::empty())?;
     (&*channel).write_all(&frame[sent..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::launch::Ending;
+
+    /// What the host makes of a runtime that sends these bytes and hangs up.
+    fn told(bytes: &[u8]) -> (String, usize) {
+        let (mut host, mut runtime) = UnixStream::pair().unwrap();
+        let bytes = bytes.to_vec();
+        let writer = std::thread::spawn(move || {
+            let _ = runtime.write_all(&bytes);
+        });
+        let mut events = 0;
+        let told = match serve(&mut host, None, &mut |_| events += 1) {
+            Told::Ended(ending) => ending.to_string(),
+            Told::Nothing => "nothing".to_owned(),
+            Told::Nonsense(why) => why,
+        };
+        drop(host);
+        writer.join().unwrap();
+        (told, events)
+    }
+
+    fn frames(notices: &[Notice]) -> Vec<u8> {
+        notices.iter().flat_map(|notice| frame::encode(notice, NOTICE_LIMIT).unwrap()).collect()
+    }
+
+    #[test]
+    fn hostile_runtimes_are_bounded() {
+        let lookup = Notice::CacheLookup("x".to_owned());
+        let denied = Notice::Denied(Denial { operation: "o".to_owned(), rule: "r".to_owned() });
+        let exit = Notice::Ended(Ending::Exit(7));
+        let flood = [vec![denied; EVENTS_MOST + 10], vec![exit.clone()]].concat();
+        let cases: [(Vec<u8>, &str, usize); 8] = [
+            (frames(std::slice::from_ref(&exit)), "the workload exited with code 7", 0),
+            (frames(&[lookup.clone(), Notice::CacheStored, exit]), "the workload exited with code 7", 0),
+            (frames(&[lookup.clone(), lookup]), "it asked for a second cache entry", 0),
+            (frames(&flood), "the workload exited with code 7", EVENTS_MOST),
+            (vec![], "nothing", 0),
+            (vec![8, 0, 0, 0, b'"'], "nothing", 0),
+            (vec![255; 64], "a frame of 4294967295 bytes, more than the 65536 allowed", 0),
+            (b"\x02\0\0\0{}".to_vec(), "a frame that is not the message expected", 0),
+        ];
+        for (bytes, expected, events) in cases {
+            assert_eq!(told(&bytes), (expected.to_owned(), events));
+        }
+    }
 }

@@ -8,12 +8,15 @@ fn main() -> std::io::Result<()> {
         let (mut stream, _) = listener.accept()?;
         let (mut buffer, mut total) = (vec![0; 64 << 10], 0);
         loop {
-            let size = stream.read(&mut buffer)?;
-            if size == 0 {
-                break;
+            match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(size) if stream.write_all(&buffer[..size]).is_ok() => total += size,
+                // Whoever breaks off has been here all the same.
+                _ => {
+                    total += 1;
+                    break;
+                }
             }
-            stream.write_all(&buffer[..size])?;
-            total += size;
         }
         println!("{total} bytes");
         if total == 0 {

@@ -1,5 +1,6 @@
 //! Clients and servers that keeps talk to.
 
+use crate::run::DEADLINE;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -7,8 +8,10 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, ServerConfig, ServerConnection,
     SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 /// A TLS connection of a test to a keep.
 pub type Client = StreamOwned<ClientConnection, TcpStream>;
@@ -34,11 +37,48 @@ pub fn connect_with(
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let name = ServerName::try_from("localhost").expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
-    StreamOwned::new(connection, TcpStream::connect(reachable(address)).expect("a listening keep"))
+    StreamOwned::new(connection, connect_plain(address))
+}
+
+/// Says goodbye as TLS wants it, and nothing else; before that, hello, if that was not said yet.
+pub fn leave(mut stream: Client) {
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).expect("a handshake");
+    }
+    stream.conn.send_close_notify();
+    stream.flush().expect("a peer that reads");
+}
+
+/// Connects without TLS.
+pub fn connect_plain(address: SocketAddr) -> TcpStream {
+    bounded(TcpStream::connect(reachable(address)).expect("a listening keep"))
+}
+
+/// A listener for a keep to connect to.
+pub fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    (listener, port)
+}
+
+/// Waits for a keep to connect.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    let (sender, receiver) = mpsc::channel();
+    let listener = listener.try_clone().expect("a second handle");
+    thread::spawn(move || sender.send(listener.accept()));
+    let accepted = receiver.recv_timeout(DEADLINE).expect("a connection of the keep in time");
+    bounded(accepted.expect("a connection of the keep").0)
+}
+
+/// A stream on which nothing lasts longer than a test may.
+fn bounded(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+    stream.set_write_timeout(Some(DEADLINE)).expect("a deadline");
+    stream
 }
 
 /// The address to connect to for a listener bound here: "every address" is reached by the loopback.
-pub fn reachable(address: SocketAddr) -> SocketAddr {
+fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => (std::net::Ipv4Addr::LOCALHOST, v4.port()).into(),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => (std::net::Ipv6Addr::LOCALHOST, v6.port()).into(),
