@@ -73,7 +73,15 @@ pub fn appraise(
     let trust = TrustLevel::of(&claims, excused);
     let lifetime = policy.freshness.result_seconds;
     let measured = !reference.measurements.is_empty();
-    Ok(AttestationResult { trust, measured, policy_digest: policy.digest(), judged_at: now, lifetime, claims, checks })
+    Ok(AttestationResult {
+        trust,
+        measured,
+        policy_digest: policy.digest(),
+        judged_at: now,
+        lifetime,
+        claims,
+        checks,
+    })
 }
 
 /// Runs every check of authentication. Claims come back whenever there are any, proven or not.

@@ -239,7 +239,7 @@ fn requests_of_old_keeps() {
     let base = Endorsements::shipped().expect("shipped certificates decode");
     let endorsements = submission.endorse(&base).expect("lists decode");
     let reference = ReferenceValues { binding: submission.binding(false), ..ReferenceValues::default() };
-    let policy = Policy::from_toml("").expect("valid");
+    let policy = Policy::from_toml("[accept]\nlegacy_enarx = true\n").expect("valid");
     let judge = |at: &str| {
         let now = Time::from_rfc3339(at).expect("valid");
         appraise(&submission.evidence[0], &endorsements, &reference, &policy, now)

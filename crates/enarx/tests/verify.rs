@@ -60,7 +60,8 @@ fn verdicts_are_data() {
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let verdict = &json["verdicts"][0];
     assert_eq!((code, &verdict["exit_code"], &verdict["accepted"]), (15, &15.into(), &false.into()));
-    assert_eq!(verdict["checks"][0]["reason"], "trust.unattested");
+    let checks = verdict["checks"].as_array().unwrap();
+    assert!(checks.iter().any(|check| check["reason"] == "trust.unattested"), "{text}");
 }
 
 #[test]
@@ -118,7 +119,6 @@ fn genuine_evidence_of_the_vectors() {
     std::fs::write(path.join("lists.toml"), NO_LISTS).unwrap();
     let denied = "hash_blacklist = [\"ff717ae719840c93c1fca3b7db96488454c3c21b43531488eecff51cfed3febcd91da8be87a4cbcbc52a3bae770987c3\"]\n";
     std::fs::write(path.join("denied.toml"), format!("{NO_LISTS}[snp]\n{denied}")).unwrap();
-    std::fs::write(path.join("old.toml"), "").unwrap();
     std::fs::write(path.join("newer.toml"), format!("{NO_LISTS}[snp.minimum_tcb.milan]\nmicrocode = 200\n"))
         .unwrap();
     let check = |files: &[&str], rest: &[&str], code: i32, expected: &str| {

@@ -40,7 +40,6 @@ pub fn run(args: Verify, environment: &Environment, output: &Output) -> Result<u
         nonce: args.nonce.map(|Bytes(bytes)| bytes),
         spki: args.key.as_deref().map(key).transpose()?,
     };
-    judge.policy.freshness.nonce_required |= judge.nonce.is_some();
     let mut submissions = Vec::new();
     for path in &args.files {
         submissions.extend(judge.take(path)?.map(|opened| (path, opened)));
@@ -133,12 +132,17 @@ impl Judge {
             }
         }
         let given = self.nonce.as_ref();
-        let fresh = given.is_some() && claims.is_some_and(|claims| claims.nonce.as_ref() == given);
+        if let (Some(given), Some(claims)) = (given, claims)
+            && claims.nonce.as_ref() != Some(given)
+        {
+            let found = claims.nonce.as_deref().unwrap_or_default();
+            return Err(Rejection::one(Reason::NonceMissing, given.as_slice(), found));
+        }
         let alone = || {
-            let nonce = given.cloned().map(Binding::Exact);
+            let nonce = given.cloned().map(Binding::Nonce);
             nonce.or_else(|| self.spki.clone().map(|spki| Binding::LegacyKey { spki }))
         };
-        Ok(submission.binding(fresh).or_else(alone))
+        Ok(submission.binding(given.is_some()).or_else(alone))
     }
 }
 
