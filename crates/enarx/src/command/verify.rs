@@ -59,7 +59,6 @@ pub fn run(args: Verify, environment: &Environment, output: &Output) -> Result<u
     Ok(code)
 }
 
-/// A file of endorsements, opened evidence, or evidence that did not open.
 impl Judge {
     /// Opens a file: evidence comes back, endorsements are added to the set.
     fn take(&mut self, path: &Path) -> Result<Option<Result<Submission, Rejection>>, Failure> {
