@@ -119,8 +119,11 @@ fn genuine_evidence_of_the_vectors() {
     std::fs::write(path.join("lists.toml"), NO_LISTS).unwrap();
     let denied = "hash_blacklist = [\"ff717ae719840c93c1fca3b7db96488454c3c21b43531488eecff51cfed3febcd91da8be87a4cbcbc52a3bae770987c3\"]\n";
     std::fs::write(path.join("denied.toml"), format!("{NO_LISTS}[snp]\n{denied}")).unwrap();
-    std::fs::write(path.join("newer.toml"), format!("{NO_LISTS}[snp.products.milan]\nminimum_tcb = {{ microcode = 200 }}\n"))
-        .unwrap();
+    std::fs::write(
+        path.join("newer.toml"),
+        format!("{NO_LISTS}[snp.products.milan]\nminimum_tcb = {{ microcode = 200 }}\n"),
+    )
+    .unwrap();
     let check = |files: &[&str], rest: &[&str], code: i32, expected: &str| {
         let files: Vec<String> = files.iter().map(|file| vectors.join(file).display().to_string()).collect();
         let files = files.iter().map(String::as_str).collect::<Vec<_>>();
