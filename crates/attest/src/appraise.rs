@@ -72,7 +72,16 @@ pub fn appraise(
     let excused = checks.iter().any(|check| check.outcome == Outcome::Note);
     let trust = TrustLevel::of(&claims, excused);
     let lifetime = policy.freshness.result_seconds;
-    Ok(AttestationResult { trust, policy_digest: policy.digest(), judged_at: now, lifetime, claims, checks })
+    let measured = !reference.measurements.is_empty();
+    Ok(AttestationResult {
+        trust,
+        measured,
+        policy_digest: policy.digest(),
+        judged_at: now,
+        lifetime,
+        claims,
+        checks,
+    })
 }
 
 /// Runs every check of authentication. Claims come back whenever there are any, proven or not.

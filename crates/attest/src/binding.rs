@@ -62,6 +62,8 @@ pub enum Binding {
     },
     /// Exactly these bytes, zeros after them.
     Exact(Vec<u8>),
+    /// A nonce that the verifier gave and has not seen since, zeros after it.
+    Nonce(Vec<u8>),
 }
 
 impl KeepClaims {
@@ -127,7 +129,7 @@ impl Binding {
         match self {
             Self::Keep { claims, .. } => report_data == claims.report_data(),
             Self::LegacyKey { spki } => padded(&sha384(spki)) || padded(&sha256(spki)),
-            Self::Exact(bytes) => padded(bytes),
+            Self::Exact(bytes) | Self::Nonce(bytes) => padded(bytes),
         }
     }
 
@@ -136,13 +138,17 @@ impl Binding {
         match self {
             Self::Keep { claims, .. } => claims.report_data().to_vec(),
             Self::LegacyKey { spki } => sha384(spki).to_vec(),
-            Self::Exact(bytes) => bytes.clone(),
+            Self::Exact(bytes) | Self::Nonce(bytes) => bytes.clone(),
         }
     }
 
     /// Whether the evidence answers a nonce that the caller gave.
     pub fn is_fresh(&self) -> bool {
-        matches!(self, Self::Keep { claims, nonce_fresh: true } if claims.nonce.is_some())
+        match self {
+            Self::Keep { claims, nonce_fresh } => *nonce_fresh && claims.nonce.is_some(),
+            Self::Nonce(_) => true,
+            Self::LegacyKey { .. } | Self::Exact(_) => false,
+        }
     }
 }
 

@@ -29,6 +29,17 @@ pub enum Algorithm {
     Rsa,
 }
 
+impl Algorithm {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::P256 => "P-256",
+            Algorithm::P384 => "P-384",
+            Algorithm::Rsa => "RSA",
+        }
+    }
+}
+
 /// How a signature is made. A P-256 key signs with SHA-256 only, a P-384 key with SHA-384 only: no TEE crosses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {

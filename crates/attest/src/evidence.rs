@@ -76,6 +76,22 @@ impl Evidence {
     }
 }
 
+impl Tee {
+    /// The stable id, as it stands in policies and results.
+    pub fn id(self) -> &'static str {
+        match self {
+            Tee::Snp => "snp",
+            Tee::Sgx => "sgx",
+            Tee::Tdx => "tdx",
+            Tee::Cca => "cca",
+            Tee::Nitro => "nitro",
+            Tee::AzureSnp => "azure-snp",
+            Tee::AzureTdx => "azure-tdx",
+            Tee::Unattested => "unattested",
+        }
+    }
+}
+
 impl fmt::Display for Tee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -29,6 +29,7 @@ extern crate std;
 pub mod appraise;
 pub mod base64;
 pub mod binding;
+pub mod carrier;
 pub mod cbor;
 pub mod cca;
 pub mod claims;

@@ -67,6 +67,11 @@ reasons! {
     EvidenceUnsupported Malformed "evidence.unsupported" "The kind and version of the evidence can be verified.";
     EndorsementMalformed Malformed "endorsement.malformed" "Endorsements decode as their kind, without a tail.";
 
+    CarrierMalformed Malformed "carrier.malformed" "What carries the evidence decodes as its kind, within the limits.";
+    CarrierEmpty Malformed "carrier.empty" "The carrier holds evidence.";
+    CarrierSignature Signature "carrier.signature" "The carrier is signed by the key that it names.";
+    CarrierKey Signature "carrier.key" "The key is of the kind that the evidence demands, and the one that its claims name.";
+
     ChainAnchor Signature "chain.anchor" "The certificate chain ends in a pinned trust anchor.";
     ChainSignature Signature "chain.signature" "Every certificate is signed by its issuer.";
     ChainConstraints Signature "chain.constraints" "Every issuer is a CA that may sign certificates at its depth.";

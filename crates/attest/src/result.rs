@@ -1,6 +1,11 @@
 //! The answer of the verifier.
 
-use crate::claims::Claims;
+pub mod ear;
+pub mod extension;
+
+use alloc::string::String;
+
+use crate::claims::{Claims, Detail};
 use crate::evidence::Tee;
 use crate::reason::Checks;
 use crate::roots::Grade;
@@ -27,6 +32,7 @@ pub struct AttestationResult {
     pub(crate) claims: Claims,
     pub(crate) checks: Checks,
     pub(crate) trust: TrustLevel,
+    pub(crate) measured: bool,
     pub(crate) policy_digest: [u8; 48],
     pub(crate) judged_at: Time,
     pub(crate) lifetime: Option<u64>,
@@ -51,6 +57,25 @@ impl AttestationResult {
     /// How far the result can be trusted.
     pub fn trust(&self) -> TrustLevel {
         self.trust
+    }
+
+    /// Whether the launch measurement was compared with reference values.
+    pub fn is_measured(&self) -> bool {
+        self.measured
+    }
+
+    /// The security version of the platform, in the words of its vendor; nothing where it has none.
+    pub fn tcb_level(&self) -> Option<String> {
+        match &self.claims.detail {
+            Detail::Snp(claims) => Some(alloc::format!("{}", claims.reported)),
+            Detail::Sgx(claims) => {
+                claims.platform.verdict.as_ref().map(|verdict| verdict.status.name().into())
+            }
+            Detail::Tdx(claims) => {
+                claims.platform.verdict.as_ref().map(|verdict| verdict.status.name().into())
+            }
+            _ => None,
+        }
     }
 
     /// SHA-384 of the policy that accepted the evidence.

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use crate::crypto::Scheme;
 use crate::cursor::{Malformed, Problem};
-use crate::der::{Reader, tag};
+use crate::der::{self, Reader, tag};
 
 /// Reads a signature AlgorithmIdentifier.
 ///
@@ -45,6 +45,16 @@ pub(crate) fn scheme(field: &'static str, identifier: &mut Reader<'_>) -> Result
     };
     fields.finish(field)?;
     Ok(scheme)
+}
+
+/// Writes a signature AlgorithmIdentifier; nothing for RSA, which no keep signs with.
+pub(crate) fn ecdsa_algorithm(scheme: Scheme) -> Option<Vec<u8>> {
+    let oid = match scheme {
+        Scheme::EcdsaP256Sha256 => OID_ECDSA_SHA256,
+        Scheme::EcdsaP384Sha384 => OID_ECDSA_SHA384,
+        _ => return None,
+    };
+    Some(der::sequence(&[&der::element(tag::OID, oid)]))
 }
 
 /// The signature as [`crate::crypto`] wants it: an Ecdsa-Sig-Value (RFC 3279 section 2.2.3) becomes `r ‖ s`.

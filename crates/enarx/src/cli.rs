@@ -1,5 +1,7 @@
 //! The arguments, and nothing but: help, completions and man pages are made from this file.
 
+use attest::snp::tcb::Line;
+use attest::time::Time;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -23,6 +25,21 @@ Environment:
   CLICOLOR_FORCE   colours even where nobody looks
   XDG_CACHE_HOME   compiled workloads are kept below it (default ~/.cache)
   XDG_STATE_HOME   the secret that authenticates them is kept below it (default ~/.local/state)";
+
+const VERDICT_CODES: &str = "\
+Exit codes:
+  0   every piece of evidence is genuine and acceptable
+  1   a mistake in the command, a file that cannot be read or holds no evidence
+  2   a fault of Enarx or of this host
+  10  malformed, or a signature, a chain or a binding does not hold
+  11  the workload or its measurement is not an expected one
+  12  the platform's security version is too low, or an advisory applies
+  13  something that the chain depends on is revoked
+  14  an endorsement is missing, outdated or not yet valid
+  15  a debug, simulated or unattested environment
+  16  another rule of the policy
+
+If several apply, the first of 10, 13, 12, 14, 15, 11 and 16 decides; of several files, the first refused.";
 
 /// Run WebAssembly workloads in keeps.
 #[derive(Debug, Parser)]
@@ -72,7 +89,14 @@ pub enum Command {
     /// Write, check or show an Enarx.toml.
     #[command(subcommand)]
     Config(Config),
-    /// Tell what this host offers.
+    /// Say what evidence is, and judge it.
+    ///
+    /// Reads quotes, reports, tokens, certification requests, RA-TLS certificates, attestation bundles, conceptual message
+    /// wrappers and folders of configfs-tsm; binary, PEM or base64. Certificates, revocation lists and Intel's
+    /// documents among the files serve as endorsements. Nothing is fetched.
+    #[command(after_long_help = VERDICT_CODES)]
+    Verify(Verify),
+    /// Tell what this host offers, and keep what vendors say about it.
     #[command(subcommand)]
     Platform(Platform),
     /// Print a completion script for a shell.
@@ -155,7 +179,40 @@ pub enum Config {
     },
 }
 
-/// Tell what this host offers.
+/// What to judge, and by what.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Evidence, and endorsements that go with it.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// A file in TOML or JSON, or one of the profiles `strict`, `standard` and `lab`.
+    #[arg(long, value_name = "POLICY", default_value = "standard")]
+    pub policy: String,
+    /// A directory of endorsements; without it, what `enarx platform endorsements` keeps.
+    #[arg(long, value_name = "DIR")]
+    pub endorsements: Option<PathBuf>,
+    /// The time of judgement, such as 2026-11-21T00:00:00Z or seconds since 1970; without it, now.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub at: Option<Time>,
+    /// The nonce that the evidence must answer, in hexadecimal.
+    #[arg(long, value_name = "HEX", value_parser = hex)]
+    pub nonce: Option<Bytes>,
+    /// The key that the evidence must be bound to: a public key or a certificate, in PEM or DER.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Print the verdicts as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print every check, with what to do about those that failed.
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// Bytes that were given in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+/// Tell what this host offers, and keep what vendors say about it.
 #[derive(Debug, Subcommand)]
 pub enum Platform {
     /// Print what this host offers for each kind of keep, and what was not verified.
@@ -164,6 +221,91 @@ pub enum Platform {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch, show, export or import what vendors say about platforms.
+    Endorsements {
+        /// Where they are kept; without it, below XDG_CACHE_HOME.
+        #[arg(long, value_name = "DIR", global = true)]
+        dir: Option<PathBuf>,
+        /// What to do.
+        #[command(subcommand)]
+        verb: Endorsements,
+    },
+}
+
+/// Fetch, show, export or import what vendors say about platforms.
+#[derive(Debug, Subcommand)]
+pub enum Endorsements {
+    /// Ask vendors for what is missing or outdated.
+    Fetch(Fetch),
+    /// List what is kept.
+    Show {
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy everything into a directory, for a host without network.
+    Export {
+        /// The directory; must be empty or missing.
+        to: PathBuf,
+    },
+    /// Take over what another host exported.
+    Import {
+        /// The directory.
+        from: PathBuf,
+    },
+}
+
+/// What to ask for.
+#[derive(Args, Debug)]
+pub struct Fetch {
+    /// Evidence, which tells the chip, the product line or the platform.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Chains and revocation lists of AMD's product line milan, genoa or turin. May be repeated.
+    #[arg(long, value_name = "LINE", value_parser = line)]
+    pub line: Vec<Line>,
+    /// TCB info of Intel's platforms of this family, in hexadecimal. May be repeated.
+    #[arg(long, value_name = "HEX", value_parser = fmspc)]
+    pub fmspc: Vec<[u8; 6]>,
+    /// AMD's service, or a mirror.
+    #[arg(long, value_name = "URL", default_value = keep::endorsement::kds::AMD)]
+    pub kds: String,
+    /// Intel's service, or a PCCS.
+    #[arg(long, value_name = "URL", default_value = keep::endorsement::pcs::INTEL)]
+    pub pcs: String,
+    /// Intel's newest TCB levels, before platforms must have them.
+    #[arg(long)]
+    pub early: bool,
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    let seconds = || text.parse().ok().map(Time);
+    Time::from_rfc3339(text)
+        .or_else(seconds)
+        .ok_or_else(|| "expected YYYY-MM-DDTHH:MM:SSZ or seconds since 1970".to_owned())
+}
+
+fn hex(text: &str) -> Result<Bytes, String> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pair = |pair: &[u8]| match *pair {
+        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(pair).collect();
+    match bytes {
+        Some(bytes) if (1..=64).contains(&bytes.len()) => Ok(Bytes(bytes)),
+        _ => Err("expected 1 to 64 bytes in hexadecimal".to_owned()),
+    }
+}
+
+fn fmspc(text: &str) -> Result<[u8; 6], String> {
+    let Bytes(bytes) = hex(text)?;
+    bytes.try_into().map_err(|_| "expected 6 bytes in hexadecimal".to_owned())
+}
+
+fn line(text: &str) -> Result<Line, String> {
+    let known = Line::ALL.into_iter().find(|line| line.name().eq_ignore_ascii_case(text));
+    known.ok_or_else(|| "expected milan, genoa or turin".to_owned())
 }
 
 fn keep_kind(text: &str) -> Result<KeepKind, String> {

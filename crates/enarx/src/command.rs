@@ -2,13 +2,14 @@
 
 mod completions;
 mod config;
+mod endorsements;
 mod man;
 mod platform;
-
 mod run;
+mod verify;
 mod version;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Platform};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::Environment;
@@ -18,7 +19,11 @@ pub fn run(cli: Cli, environment: &Environment, output: &Output) -> Result<u8, F
     match cli.command {
         Some(Command::Run(args)) => return run::run(args, environment, output),
         Some(Command::Config(verb)) => config::run(verb, output)?,
-        Some(Command::Platform(verb)) => platform::run(verb, output)?,
+        Some(Command::Verify(args)) => return verify::run(args, environment, output),
+        Some(Command::Platform(Platform::Info { json })) => platform::run(json, output)?,
+        Some(Command::Platform(Platform::Endorsements { dir, verb })) => {
+            endorsements::run(dir, verb, environment, output)?;
+        }
         Some(Command::Completions { shell }) => completions::run(shell, output),
         Some(Command::Man { dir }) => man::run(dir.as_deref(), output)?,
         None if cli.version => version::run(cli.json, output)?,

@@ -31,6 +31,10 @@ pub struct Environment {
     pub force_color: bool,
     /// Where compiled workloads are kept; none: nowhere.
     pub modules: Option<PathBuf>,
+    /// Where endorsements are kept; none: nowhere.
+    pub endorsements: Option<PathBuf>,
+    /// The time of day, in seconds since 1970.
+    pub now: u64,
     /// Where the cache's secret is kept; none: nowhere.
     pub state: Option<PathBuf>,
     /// The program's own path.
@@ -51,8 +55,16 @@ impl Environment {
             no_color: get(NO_COLOR).is_some(),
             force_color: get(CLICOLOR_FORCE).is_some_and(|value| value != "0"),
             modules: base(XDG_CACHE_HOME, ".cache").map(|path| path.join("enarx/modules")),
+            endorsements: base(XDG_CACHE_HOME, ".cache").map(|path| path.join("enarx/endorsements")),
+            now: now(),
             state: base(XDG_STATE_HOME, ".local/state").map(|path| path.join("enarx")),
             program: std::env::current_exe().ok(),
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "main reads the clock once, with the rest of the environment")]
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }

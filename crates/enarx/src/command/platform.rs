@@ -1,6 +1,5 @@
 //! `enarx platform info`.
 
-use crate::cli::Platform;
 use crate::failure::Failure;
 use crate::output::{Mark, Output};
 use keep::probe::{Check, State, platform};
@@ -15,8 +14,7 @@ struct Report {
 }
 
 /// Prints what this host offers.
-pub fn run(verb: Platform, output: &Output) -> Result<(), Failure> {
-    let Platform::Info { json } = verb;
+pub fn run(json: bool, output: &Output) -> Result<(), Failure> {
     let checks = platform();
     if json {
         return output.json(&Report { schema: 1, platform: checks });
