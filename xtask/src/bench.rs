@@ -9,10 +9,9 @@ use std::process::Command;
 pub fn run(workspace: &Workspace, sections: &[&str]) -> Result<()> {
     let runtime = image::build(workspace)?;
     guests::build(workspace)?;
-    execute(&mut workspace.cargo(["build", "--release", "--package=enarx", "--package=bench"]))?;
-    let release = workspace.target.join("release");
-    let mut bench = Command::new(release.join("bench"));
-    bench.arg(release.join("enarx")).arg(runtime).arg(workspace.target.join("guests"));
+    execute(&mut workspace.cargo(["build", "--release", "--package=bench"]))?;
+    let mut bench = Command::new(workspace.target.join("release/bench"));
+    bench.arg(image::cli(workspace)).arg(runtime).arg(workspace.target.join("guests"));
     match &workspace.wasmtime {
         Some(program) => bench.arg(program),
         None => bench.arg("-"),

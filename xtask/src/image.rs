@@ -1,4 +1,4 @@
-//! The runtime image: one static program that runs inside every keep.
+//! What ships: the runtime image, one static program that runs inside every keep, and beside it the CLI.
 
 use crate::tools::{require_musl, require_target};
 use crate::workspace::{Workspace, run};
@@ -25,34 +25,26 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Arguments with which cargo builds, tests or checks the runtime. Always the same, so that Wasmtime, which takes
-/// minutes, is compiled once.
-pub fn cargo_args() -> &'static [&'static str] {
-    if is_static() {
-        &["--package=runtime", "--release", "--target", MUSL]
-    } else {
-        &["--package=runtime", "--release"]
-    }
-}
-
-/// Adds what the runtime's compilation needs beyond cargo.
-pub fn require_tools() -> Result<()> {
-    if !is_static() {
-        println!(
-            "this is not x86-64 Linux: building a native runtime, which is not the image that TEEs measure"
-        );
-        return Ok(());
-    }
-    require_target(MUSL)?;
-    require_musl()
+/// The CLI that [`build`] leaves beside an image it has compiled.
+pub fn cli(workspace: &Workspace) -> PathBuf {
+    workspace.target.join(folder()).join(format!("enarx{}", std::env::consts::EXE_SUFFIX))
 }
 
 fn compile(workspace: &Workspace) -> Result<PathBuf> {
-    require_tools()?;
-    run(workspace.cargo(["build"]).args(cargo_args()))?;
-    let folder = if is_static() { Path::new(MUSL).join("release") } else { PathBuf::from("release") };
-    let name = format!("enarx-runtime{}", std::env::consts::EXE_SUFFIX);
-    Ok(workspace.target.join(folder).join(name))
+    let mut build = workspace.cargo(["build", "--package=runtime", "--package=enarx", "--profile=image"]);
+    if is_static() {
+        require_target(MUSL)?;
+        require_musl()?;
+        build.args(["--target", MUSL]);
+    } else {
+        println!("this is not x86-64 Linux: a native runtime, which is not the image that TEEs measure");
+    }
+    run(&mut build)?;
+    Ok(workspace.target.join(folder()).join(format!("enarx-runtime{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn folder() -> PathBuf {
+    if is_static() { Path::new(MUSL).join("image") } else { PathBuf::from("image") }
 }
 
 const fn is_static() -> bool {

@@ -36,7 +36,7 @@ pub fn find(flag: Option<&Path>, environment: &Environment) -> Result<Image, Fai
 fn candidates(program: &Path) -> Vec<PathBuf> {
     let Some(directory) = program.parent() else { return Vec::new() };
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-    let built = Path::new(&triple).join("release").join(NAME);
+    let built = Path::new(&triple).join("image").join(NAME);
     let target = |up: usize| directory.ancestors().nth(up).map(|target| target.join(&built));
     let is_target = matches!(directory.file_name().and_then(|name| name.to_str()), Some("debug" | "release"));
     let in_target =
@@ -72,7 +72,7 @@ mod tests {
         if cfg!(target_os = "linux") {
             let built = candidates(Path::new("/src/target/debug/enarx"));
             let first =
-                format!("/src/target/{}-unknown-linux-musl/release/enarx-runtime", std::env::consts::ARCH);
+                format!("/src/target/{}-unknown-linux-musl/image/enarx-runtime", std::env::consts::ARCH);
             assert_eq!(built.first(), Some(&PathBuf::from(first)));
         }
     }
