@@ -31,5 +31,9 @@ fn main() -> io::Result<()> {
     for (name, text) in PROFILES {
         write("policy", name, text.as_bytes())?;
     }
-    write("policy", "old-steward", b"[snp]\nabi = \">=1.0\"\npolicy_flags = [\"SMT\"]\nplatform_info_flags = \"SME\"\n")
+    write(
+        "policy",
+        "old-steward",
+        b"[snp]\nabi = \">=1.0\"\npolicy_flags = [\"SMT\"]\nplatform_info_flags = \"SME\"\n",
+    )
 }

@@ -117,7 +117,11 @@ fn main() {
             judge(&cold, Some(&vek));
         }),
         case("decoding VCEK, ASK and list", || {
-            black_box((Certificate::decode(&vek).is_ok(), Certificate::decode(&ask).is_ok(), Crl::decode(&list).is_ok()));
+            black_box((
+                Certificate::decode(&vek).is_ok(),
+                Certificate::decode(&ask).is_ok(),
+                Crl::decode(&list).is_ok(),
+            ));
         }),
         case("decoding the report", || {
             black_box(Evidence::decode(black_box(&report)).is_ok());

@@ -99,13 +99,6 @@ impl Endorsements {
         Ok(())
     }
 
-    fn keep_crl(&mut self, crl: Crl) {
-        let known = |known: &Crl| known.digest() == crl.digest() && known.source() == crl.source();
-        if !self.crls.iter().any(known) {
-            self.crls.push(crl);
-        }
-    }
-
     /// Adds a signed document.
     pub fn add_document(&mut self, kind: DocumentKind, bytes: &[u8]) -> Result<(), Malformed> {
         cursor::limit("document", bytes, MAX_DOCUMENT)?;
@@ -136,6 +129,13 @@ impl Endorsements {
     /// Where verified signatures are remembered.
     pub fn memory(&self) -> &dyn Memory {
         self.memory.as_ref()
+    }
+
+    fn keep_crl(&mut self, crl: Crl) {
+        let known = |known: &Crl| known.digest() == crl.digest() && known.source() == crl.source();
+        if !self.crls.iter().any(known) {
+            self.crls.push(crl);
+        }
     }
 }
 
