@@ -12,6 +12,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(evidence) = Evidence::decode(bytes) else { return };
     let endorsements = Endorsements::shipped().expect("decodes");
     let policy = Policy::profile("strict").expect("known").expect("valid");
-    let refused = appraise(&evidence, &endorsements, &ReferenceValues::default(), &policy, Time(1_795_000_000));
+    let refused =
+        appraise(&evidence, &endorsements, &ReferenceValues::default(), &policy, Time(1_795_000_000));
     assert!(refused.expect_err("nobody signed this").checks().failures().next().is_some());
 });

@@ -153,6 +153,13 @@ impl Endorsements {
     pub fn memory(&self) -> &dyn Memory {
         self.memory.as_ref()
     }
+
+    fn keep_crl(&mut self, crl: Crl) {
+        let known = |known: &Crl| known.digest() == crl.digest() && known.source() == crl.source();
+        if !self.crls.iter().any(known) {
+            self.crls.push(crl);
+        }
+    }
 }
 
 impl fmt::Debug for Endorsements {

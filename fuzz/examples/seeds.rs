@@ -1,7 +1,7 @@
 //! Writes a seed corpus for every target: samples that the tests' own hierarchy signs, nobody's genuine evidence.
 
 #[allow(dead_code)]
-#[path = "../crates/attest/tests/hierarchy/mod.rs"]
+#[path = "../../crates/attest/tests/hierarchy/mod.rs"]
 mod hierarchy;
 
 use std::path::Path;
@@ -31,5 +31,9 @@ fn main() -> io::Result<()> {
     for (name, text) in PROFILES {
         write("policy", name, text.as_bytes())?;
     }
-    write("policy", "old-steward", b"[snp]\nabi = \">=1.0\"\npolicy_flags = [\"SMT\"]\nplatform_info_flags = \"SME\"\n")
+    write(
+        "policy",
+        "old-steward",
+        b"[snp]\nabi = \">=1.0\"\npolicy_flags = [\"SMT\"]\nplatform_info_flags = \"SME\"\n",
+    )
 }
