@@ -573,6 +573,13 @@ fn envelopes_are_strict() {
     }
 }
 
+#[test]
+fn profiles_can_be_read() {
+    for (name, _) in attest::policy::PROFILES {
+        Policy::profile(name).expect("is shipped").unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
 /// A lower floor accepts whatever a higher one does.
 #[test]
 fn raising_a_floor_never_accepts_more() {

@@ -53,8 +53,9 @@ fn base64(text: &[u8]) -> Option<Vec<u8>> {
     }
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
     let (whole, last) = digits.split_last_chunk::<4>()?;
-    whole.len().is_multiple_of(4).then_some(())?;
-    for group in whole.chunks_exact(4) {
+    let (groups, rest) = whole.as_chunks::<4>();
+    rest.is_empty().then_some(())?;
+    for group in groups {
         let [_, a, b, c] = quantum(group)?.to_be_bytes();
         bytes.extend_from_slice(&[a, b, c]);
     }
@@ -68,9 +69,9 @@ fn base64(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Four digits as 24 bits.
-fn quantum(digits: &[u8]) -> Option<u32> {
-    let value = digits.iter().fold(0, |value, &digit| value << 6 | u32::from(VALUES[usize::from(digit)]));
-    digits.iter().all(|&digit| VALUES[usize::from(digit)] < 64).then_some(value)
+fn quantum(digits: &[u8; 4]) -> Option<u32> {
+    let [a, b, c, d] = digits.map(|digit| u32::from(VALUES[usize::from(digit)]));
+    (a | b | c | d < 64).then_some(a << 18 | b << 12 | c << 6 | d)
 }
 
 /// The value of every digit, 255 for what is none.

@@ -24,6 +24,7 @@ pub struct Certificate {
     serial: Range<usize>,
     issuer: Range<usize>,
     subject: Range<usize>,
+    common_name: Range<usize>,
     spki: Range<usize>,
     validity: Window,
     key: PublicKey,
@@ -86,7 +87,9 @@ impl Certificate {
         let validity =
             Window { from: dates.time("certificate.notBefore")?, to: dates.time("certificate.notAfter")? };
         dates.finish("certificate.validity")?;
-        let subject = within(fields.expect("certificate.subject", tag::SEQUENCE)?.whole);
+        let subject = fields.expect("certificate.subject", tag::SEQUENCE)?.whole;
+        // Looked for in every chain, so found once.
+        let common_name = common_name(subject).map_or(0..0, |name| within(name.as_bytes()));
         let spki = fields.expect("certificate.spki", tag::SEQUENCE)?.whole;
         let key = PublicKey::from_spki(spki)?;
         let extensions = match fields.optional("certificate.extensions", tag::context(3))? {
@@ -99,7 +102,8 @@ impl Certificate {
             signed: within(signed.whole),
             serial,
             issuer,
-            subject,
+            subject: within(subject),
+            common_name,
             spki: within(spki),
             validity,
             key,
@@ -152,7 +156,7 @@ impl Certificate {
 
     /// The subject's common name, or nothing when it has none that is text.
     pub fn common_name(&self) -> &str {
-        common_name(self.subject()).unwrap_or_default()
+        core::str::from_utf8(&self.der[self.common_name.clone()]).unwrap_or_default()
     }
 
     /// The issuer's common name.
