@@ -1,9 +1,6 @@
 //! A quote from bytes to result, beside the operations that nothing can save and beside `dcap-qvl`; one thread, best and
 //! median of many batches, all in one run since machines differ from hour to hour.
 
-#[path = "../tests/dcap/files.rs"]
-mod files;
-
 use std::collections::HashSet;
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};
@@ -37,7 +34,7 @@ const POLICY: &str =
     "[freshness]\nbinding_required = false\n[sgx]\ntcb.any_status = true\n[tdx]\ntcb.any_status = true\n";
 
 fn main() {
-    let Some((quotes, collaterals)) = files::read_all() else { return };
+    let Some((quotes, collaterals)) = oracles::dcap::read_all() else { return };
     let policy = Policy::from_toml(POLICY).expect("valid");
     for (case, name) in [
         ("v4-near-mpc-2026-08", "TDX_b0c06f000000_20260813"),

@@ -3,6 +3,7 @@
 //! The vectors are not part of the repository: `ENARX_VECTORS` names their folder, by default `shared/vectors` beside the
 //! workspace. Without them every comparison says so and passes.
 
+pub mod dcap;
 pub mod snp;
 
 use std::path::{Path, PathBuf};

@@ -3,9 +3,6 @@
 //! Where both verify, status and advisories are the same. Where one of them refuses, the disagreement must be one of those
 //! that docs/attestation/tdx.md explains.
 
-#[path = "dcap/files.rs"]
-mod files;
-
 use attest::claims::Detail;
 use attest::evidence::Evidence;
 use attest::policy::Policy;
@@ -13,8 +10,7 @@ use attest::reference::ReferenceValues;
 use attest::time::Time;
 use dcap_qvl::QuoteCollateralV3;
 use dcap_qvl::verify::QuoteVerifier;
-
-use self::files::{Collateral, Quote};
+use oracles::dcap::{Collateral, Quote};
 
 const POLICY: &str = "[freshness]\nbinding_required = false\n[accept]\ndebug = true\n\
     [sgx]\ntcb.any_status = true\nattributes.unknown = \"note\"\n\
@@ -25,7 +21,7 @@ type Verdict = Result<(String, Vec<String>), String>;
 
 #[test]
 fn verdicts_agree_on_genuine_quotes() {
-    let Some((quotes, collaterals)) = files::read_all() else { return };
+    let Some((quotes, collaterals)) = oracles::dcap::read_all() else { return };
     let (mut accepted, mut refused, mut explained, mut differ) = (0, 0, 0, Vec::new());
     for quote in &quotes {
         for collateral in &collaterals {
@@ -53,7 +49,7 @@ fn verdicts_agree_on_genuine_quotes() {
 
 #[test]
 fn what_we_accept_damaged_they_accept_too() {
-    let Some((quotes, collaterals)) = files::read_all() else { return };
+    let Some((quotes, collaterals)) = oracles::dcap::read_all() else { return };
     for Quote { name, bytes } in &quotes {
         let Some(collateral) =
             collaterals.iter().find(|collateral| ours(bytes, collateral, collateral.time).is_ok())

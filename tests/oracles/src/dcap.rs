@@ -1,4 +1,4 @@
-//! The shared vectors, as both verifiers take them.
+//! Genuine quotes and collateral, as both verifiers take them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,14 +7,19 @@ use serde_json::Value;
 
 /// A genuine quote.
 pub struct Quote {
+    /// Where it stands.
     pub name: String,
+    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
 /// A set of Intel's documents.
 pub struct Collateral {
+    /// Where it stands.
     pub name: String,
+    /// What `dcap-qvl` takes.
     pub file: Value,
+    /// What this verifier takes.
     pub endorsements: Endorsements,
     /// A time at which all of it is valid.
     pub time: u64,
@@ -31,23 +36,15 @@ impl Collateral {
 
 /// Every quote and every collateral, or nothing without vectors.
 pub fn read_all() -> Option<(Vec<Quote>, Vec<Collateral>)> {
-    let folder = match std::env::var("ENARX_VECTORS") {
-        Ok(folder) => PathBuf::from(folder),
-        Err(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-    };
-    if !folder.join("intel-collateral").is_dir() {
-        println!("skipped: no collateral at {}", folder.display());
-        return None;
-    }
+    let collaterals = entries(&crate::vectors("intel-collateral")?);
     let mut quotes = Vec::new();
     for tee in ["sgx", "tdx"] {
-        for case in entries(&folder.join(tee)) {
+        for case in entries(&crate::vectors(tee)?) {
             if let Ok(bytes) = std::fs::read(case.join("quote.bin")) {
                 quotes.push(Quote { name: case.display().to_string(), bytes });
             }
         }
     }
-    let collaterals = entries(&folder.join("intel-collateral"));
     let collaterals = collaterals.iter().filter(|path| path.extension().is_some_and(|end| end == "json"));
     Some((quotes, collaterals.map(|path| collateral(path)).collect()))
 }
