@@ -17,7 +17,7 @@ pub struct Exit(pub u8);
 #[error("{0}")]
 pub struct LimitReached(pub String);
 
-/// Counts memories, tables and instances of one store.
+/// Counts memories, tables and instances of one store. Those of all stores of a workload share its limits.
 pub struct Limiter {
     memory: Quota,
     table: Quota,
@@ -35,6 +35,12 @@ impl Limiter {
             instances: usize::try_from(limits.instances).unwrap_or(usize::MAX),
             refused: None,
         }
+    }
+
+    /// A limiter for another store of the same workload.
+    pub fn another(&self) -> Self {
+        let (memory, table) = (self.memory.another(), self.table.another());
+        Self { memory, table, instances: self.instances, refused: None }
     }
 
     /// Says how the workload ended, from the error its call returned.
@@ -119,31 +125,47 @@ struct Quota {
     what: &'static str,
     unit: &'static str,
     limit: u64,
-    used: u64,
+    /// By all stores of the workload.
+    used: Arc<AtomicU64>,
+    /// By this one.
+    own: u64,
     last: u64,
 }
 
 impl Quota {
-    const fn new(what: &'static str, unit: &'static str, limit: u64) -> Self {
-        Self { what, unit, limit, used: 0, last: 0 }
+    fn new(what: &'static str, unit: &'static str, limit: u64) -> Self {
+        Self { what, unit, limit, used: Arc::default(), own: 0, last: 0 }
+    }
+
+    fn another(&self) -> Self {
+        Self { used: self.used.clone(), own: 0, last: 0, ..*self }
     }
 
     fn grow(&mut self, current: usize, desired: usize, refused: &mut Option<String>) -> bool {
         let growth = desired.saturating_sub(current) as u64;
-        let wanted = self.used.saturating_add(growth);
+        let wanted = self.used.fetch_add(growth, Ordering::Relaxed).saturating_add(growth);
         if wanted > self.limit {
+            self.used.fetch_sub(growth, Ordering::Relaxed);
             let Self { what, unit, limit, .. } = self;
             *refused = Some(format!("{what} of {wanted} {unit} was refused (limits.{what} is {limit})"));
             return false;
         }
-        (self.used, self.last) = (wanted, growth);
+        self.own += growth;
+        self.last = growth;
         true
     }
 
     /// The growth just allowed did not happen.
-    const fn give_back(&mut self) {
-        self.used -= self.last;
-        self.last = 0;
+    fn give_back(&mut self) {
+        let last = std::mem::take(&mut self.last);
+        self.own -= last;
+        self.used.fetch_sub(last, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.own, Ordering::Relaxed);
     }
 }
 

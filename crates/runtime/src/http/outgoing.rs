@@ -34,9 +34,12 @@ type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error
 #[derive(Clone)]
 pub struct Outgoing(Arc<Client>);
 
+/// Connections between two requests, by the host and port they lead to.
+type Idle = BTreeMap<(String, u16), Vec<SendRequest<WasiBody>>>;
+
 struct Client {
     network: Arc<Network>,
-    idle: Mutex<BTreeMap<(String, u16), Vec<SendRequest<WasiBody>>>>,
+    idle: Mutex<Idle>,
 }
 
 impl Outgoing {

@@ -88,15 +88,22 @@ impl Service {
                 Ended::Silent
             }
             Ok(Err(error)) => self.failed(&instance.ending(&error).to_string()),
-            Err(_) => Ended::TimedOut,
+            Err(_) => {
+                self.tell(&format!("it took longer than {:?} (http.timeout)", self.timeout));
+                Ended::TimedOut
+            }
         }
     }
 
     fn failed(&self, why: &str) -> Ended {
+        self.tell(why);
+        Ended::Failed
+    }
+
+    fn tell(&self, why: &str) {
         if self.failures.fetch_add(1, Ordering::Relaxed) < FAILURES_TOLD {
             self.network.host().request_failed(why);
         }
-        Ended::Failed
     }
 }
 

@@ -8,7 +8,6 @@ use crate::wasi2::stdio::Stdio;
 use crate::wasi2::udp;
 use crate::workload::Workload;
 use api::launch::Ending;
-use api::manifest::Limits;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
@@ -32,7 +31,8 @@ pub struct Environment {
     pub network: Arc<Network>,
     args: Vec<String>,
     variables: Vec<(String, String)>,
-    limits: Limits,
+    limiter: Limiter,
+    fuel: Option<u64>,
     outgoing: Outgoing,
 }
 
@@ -47,7 +47,8 @@ impl Environment {
             network,
             args: workload.args,
             variables: workload.manifest.environment(),
-            limits: workload.manifest.limits,
+            limiter: Limiter::new(&workload.manifest.limits),
+            fuel: workload.manifest.limits.fuel,
         }))
     }
 
@@ -64,14 +65,14 @@ impl Environment {
         let state = State {
             environment: self.clone(),
             table,
-            limiter: Limiter::new(&self.limits),
+            limiter: self.limiter.another(),
             wasi: wasi.build(),
             http,
             outgoing: self.outgoing.clone(),
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limiter);
-        if let Some(fuel) = self.limits.fuel {
+        if let Some(fuel) = self.fuel {
             store.set_fuel(fuel)?;
         }
         Ok(store)
