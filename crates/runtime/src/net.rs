@@ -81,6 +81,14 @@ impl Stream {
         }
     }
 
+    /// Ends it in good order before it is dropped; false if its peer is owed something yet.
+    pub fn leave(&mut self) -> bool {
+        match self {
+            Self::Tcp(_) => true,
+            Self::Tls(tls) => tls.leave(),
+        }
+    }
+
     /// Whether bytes the program has written still wait for room in the socket.
     pub fn owes(&self) -> bool {
         matches!(self, Self::Tls(tls) if tls.owes())

@@ -149,6 +149,17 @@ impl Tls {
         }
     }
 
+    /// Ends the stream in good order before the socket is closed; false if the peer is owed something yet.
+    pub fn leave(&mut self) -> bool {
+        if !self.written_out {
+            self.session.send_close_notify();
+            // Closing the socket tells the peer the rest.
+            (self.written_out, self.finished) = (true, true);
+        }
+        let _ = self.flush();
+        !self.owes()
+    }
+
     /// See [`super::Stream::owes`].
     pub fn owes(&self) -> bool {
         self.session.wants_write() && self.broken.is_none()
@@ -178,7 +189,7 @@ impl Tls {
     /// See [`super::Stream::ready`].
     pub fn ready(&mut self, interest: Interest, seen: PollFlags) -> Readiness {
         let state = match interest {
-            Interest::Read => self.readable(),
+            Interest::Read => self.readable(seen),
             Interest::Write => self.writable(seen),
         };
         match state {
@@ -192,7 +203,12 @@ impl Tls {
         }
     }
 
-    fn readable(&mut self) -> Result<u64, Errno> {
+    /// The socket is only asked after `poll(2)` has been.
+    fn readable(&mut self, seen: PollFlags) -> Result<u64, Errno> {
+        let idle = self.plaintext == 0 && self.end.is_none() && self.taken == self.received.len();
+        if seen.is_empty() && idle && !self.read_out {
+            return Err(Errno::AGAIN);
+        }
         Ok(if self.fill()? { self.plaintext as u64 } else { 0 })
     }
 
@@ -200,8 +216,10 @@ impl Tls {
         if self.written_out {
             return Err(Errno::PIPE);
         }
-        self.handshake()?;
-        if seen.is_empty() { Err(Errno::AGAIN) } else { Ok(1) }
+        if seen.is_empty() {
+            return self.broken.map_or(Err(Errno::AGAIN), Err);
+        }
+        self.handshake().map(|()| 1)
     }
 
     /// What any progress depends on.
@@ -255,9 +273,12 @@ impl Tls {
         }
         let mut rest = &self.received[self.taken..];
         let before = rest.len();
-        // It refuses bytes only while it holds plaintext, which callers have read before.
-        self.session.read_tls(&mut rest).map_err(|_| Errno::IO)?;
-        self.taken += before - rest.len();
+        // It reads 4 KiB each time, until it holds a record of the largest size and refuses more.
+        while self.session.read_tls(&mut rest).is_ok_and(|read| read > 0) {}
+        self.taken = self.received.len() - rest.len();
+        if before > 0 && before == rest.len() {
+            return Err(Errno::IO);
+        }
         match self.session.process_new_packets() {
             Ok(state) => {
                 self.plaintext = state.plaintext_bytes_to_read();

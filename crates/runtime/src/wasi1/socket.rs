@@ -111,9 +111,8 @@ impl Socket {
 
     /// Ends it; what remains is a stream whose peer is still owed something.
     pub fn leave(self) -> Option<Stream> {
-        let Kind::Stream(mut stream @ Stream::Tls(_)) = self.kind else { return None };
-        let _ = stream.shutdown(Shutdown::Both);
-        stream.owes().then_some(stream)
+        let Kind::Stream(mut stream) = self.kind else { return None };
+        if stream.leave() { None } else { Some(stream) }
     }
 
     fn connected(&mut self) -> Result<&mut Stream, rustix::io::Errno> {
