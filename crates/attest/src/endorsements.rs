@@ -102,13 +102,6 @@ impl Endorsements {
         Ok(())
     }
 
-    fn keep_crl(&mut self, crl: Crl) {
-        let known = |known: &Crl| known.digest() == crl.digest() && known.source() == crl.source();
-        if !self.crls.iter().any(known) {
-            self.crls.push(crl);
-        }
-    }
-
     /// Adds a signed document; the same one twice counts once.
     pub fn add_document(&mut self, kind: DocumentKind, bytes: &[u8]) -> Result<(), Malformed> {
         cursor::limit("document", bytes, MAX_DOCUMENT)?;

@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use crate::base64;
 use crate::cursor::{Cursor, Malformed, Problem};
 use crate::x509::certificate::Certificate;
 
@@ -27,7 +28,7 @@ pub fn chain(text: &[u8], limit: usize) -> Result<Vec<Certificate>, Malformed> {
         let rest = at.rest();
         let length = rest.iter().position(|&byte| byte == b'-').unwrap_or(rest.len());
         let body = at;
-        let der = base64(at.take("pem.body", length)?)
+        let der = lines(at.take("pem.body", length)?)
             .ok_or_else(|| body.error("pem.body", Problem::NotCanonical("not canonical base64")))?;
         let start = at;
         if at.take("pem.end", END.len())? != END {
@@ -43,57 +44,26 @@ pub fn chain(text: &[u8], limit: usize) -> Result<Vec<Certificate>, Malformed> {
     Ok(certificates)
 }
 
-/// Base64 in lines, with a line end before the first and after the last (RFC 4648 section 4, canonical).
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
+/// Base64 in lines, with a line end before the first and after the last, and padding.
+fn lines(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.strip_prefix(b"\r\n").or_else(|| text.strip_prefix(b"\n"))?.strip_suffix(b"\n")?;
     let mut digits = Vec::with_capacity(text.len());
     for line in text.split(|&byte| byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         digits.extend_from_slice((!line.is_empty()).then_some(line)?);
     }
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
-    let (whole, last) = digits.split_last_chunk::<4>()?;
-    let (groups, rest) = whole.as_chunks::<4>();
-    rest.is_empty().then_some(())?;
-    for group in groups {
-        let [_, a, b, c] = quantum(group)?.to_be_bytes();
-        bytes.extend_from_slice(&[a, b, c]);
-    }
-    let padding = last.iter().rev().take_while(|&&digit| digit == b'=').count();
-    let mut filled = *last;
-    filled[4 - padding.min(2)..].fill(b'A');
-    let [_, tail @ ..] = quantum(&filled)?.to_be_bytes();
-    let (kept, lost) = tail.split_at(3 - padding.min(2));
-    bytes.extend_from_slice(kept);
-    lost.iter().all(|&byte| byte == 0).then_some(bytes)
+    let standard = digits.len().is_multiple_of(4) && !digits.iter().any(|digit| matches!(digit, b'-' | b'_'));
+    standard.then(|| base64::decode("pem.body", &digits).ok())?
 }
-
-/// Four digits as 24 bits.
-fn quantum(digits: &[u8; 4]) -> Option<u32> {
-    let [a, b, c, d] = digits.map(|digit| u32::from(VALUES[usize::from(digit)]));
-    (a | b | c | d < 64).then_some(a << 18 | b << 12 | c << 6 | d)
-}
-
-/// The value of every digit, 255 for what is none.
-const VALUES: [u8; 256] = {
-    let mut values = [255; 256];
-    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut at = 0;
-    while at < digits.len() {
-        values[digits[at] as usize] = at as u8;
-        at += 1;
-    }
-    values
-};
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn base64_has_one_form() {
+    fn a_body_has_one_form() {
         fn check(text: &str, expected: Option<&[u8]>) {
-            assert_eq!(base64(text.as_bytes()).as_deref(), expected, "{text:?}");
+            assert_eq!(lines(text.as_bytes()).as_deref(), expected, "{text:?}");
         }
         check("\nAQID\n", Some(&[1, 2, 3]));
         check("\r\nAQID\r\nBA==\r\n", Some(&[1, 2, 3, 4]));
