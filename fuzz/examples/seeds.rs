@@ -1,7 +1,7 @@
 //! Writes a seed corpus for every target: samples that the tests' own hierarchy signs, nobody's genuine evidence.
 
 #[allow(dead_code)]
-#[path = "../../crates/attest/tests/hierarchy/mod.rs"]
+#[path = "../../crates/attest/tests/snp/hierarchy.rs"]
 mod hierarchy;
 
 use std::path::Path;

@@ -4,7 +4,7 @@
 //! provider, and the ratio. All cases take turns and the best run of each counts, so that neighbours disturb little.
 
 #[expect(dead_code, reason = "other users need the rest")]
-#[path = "../tests/hierarchy/mod.rs"]
+#[path = "../tests/snp/hierarchy.rs"]
 mod hierarchy;
 
 use std::collections::BTreeSet;

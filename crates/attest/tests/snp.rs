@@ -1,5 +1,6 @@
 //! Every rule for SEV-SNP, by a host that breaks that rule alone; the hierarchy is our own, so nothing outside is needed.
 
+#[path = "snp/hierarchy.rs"]
 mod hierarchy;
 
 use attest::binding::Binding;

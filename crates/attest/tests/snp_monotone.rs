@@ -2,6 +2,7 @@
 //! stricter policy accepts was accepted before.
 
 #[expect(dead_code, reason = "other tests use the rest")]
+#[path = "snp/hierarchy.rs"]
 mod hierarchy;
 
 use std::sync::LazyLock;
