@@ -237,3 +237,100 @@ fn close<Data>(status: UnbufferedStatus<'_, '_, Data>, alert: &mut [u8]) -> usiz
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::RootCertStore;
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+
+    /// The two ends of a connection, before they have exchanged anything.
+    fn pair(name: &'static str) -> (Tls, Tls) {
+        let made = rcgen::generate_simple_self_signed(vec!["keep.example".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+        let provider = Arc::new(default_provider());
+        let server = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let bench = Bench::default();
+        let server = Tls::server(Arc::new(server), bench.clone()).unwrap();
+        let name = ServerName::try_from(name).unwrap();
+        (Tls::client(Arc::new(client), name, bench).unwrap(), server)
+    }
+
+    /// Passes bytes in pieces of `piece` until neither side has anything to say.
+    fn talk(client: &mut Tls, server: &mut Tls, piece: usize) -> io::Result<()> {
+        let mut outgoing = Vec::new();
+        client.process(&mut outgoing)?;
+        let mut sides = [server, client];
+        while !outgoing.is_empty() {
+            let mut answer = Vec::new();
+            for bytes in outgoing.chunks(piece) {
+                sides[0].incoming().extend_from_slice(bytes);
+                sides[0].process(&mut answer)?;
+            }
+            outgoing = answer;
+            sides.reverse();
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn records_survive_any_fragmentation() {
+        for piece in [1, 7, 1000, 1 << 20] {
+            let (mut client, mut server) = pair("keep.example");
+            talk(&mut client, &mut server, piece).unwrap();
+            assert!(client.is_established() && server.is_established());
+            let text: Vec<u8> = (0..PLAINTEXT_LIMIT).map(|n| n.to_le_bytes()[0]).collect();
+            let records = client.seal(&text, <[u8]>::to_vec).unwrap();
+            assert!(records.len() <= PLAINTEXT_LIMIT + OVERHEAD);
+            for bytes in records.chunks(piece) {
+                server.incoming().extend_from_slice(bytes);
+                server.process(&mut Vec::new()).unwrap();
+            }
+            assert_eq!(*server.plaintext(), text);
+            assert!(server.incoming().is_empty() && !server.is_closed());
+        }
+    }
+
+    #[test]
+    fn one_direction_closes_without_the_other() {
+        let (mut client, mut server) = pair("keep.example");
+        talk(&mut client, &mut server, 1 << 20).unwrap();
+        let mut alert = Vec::new();
+        client.close(&mut alert);
+        server.incoming().extend_from_slice(&alert);
+        server.process(&mut Vec::new()).unwrap();
+        assert!(server.is_closed());
+        let answer = server.seal(b"still here", <[u8]>::to_vec).unwrap();
+        client.incoming().extend_from_slice(&answer);
+        client.process(&mut Vec::new()).unwrap();
+        assert_eq!(&client.plaintext()[..], b"still here");
+    }
+
+    #[test]
+    fn a_peer_of_another_name_and_a_forged_record_are_refused() {
+        let (mut client, mut server) = pair("other.example");
+        assert!(talk(&mut client, &mut server, 1 << 20).is_err());
+        let (mut client, mut server) = pair("keep.example");
+        talk(&mut client, &mut server, 1 << 20).unwrap();
+        let mut records = client.seal(b"text", <[u8]>::to_vec).unwrap();
+        *records.last_mut().unwrap() ^= 1;
+        server.incoming().extend_from_slice(&records);
+        let mut alert = Vec::new();
+        assert!(server.process(&mut alert).is_err());
+        assert!(!alert.is_empty(), "the peer is told");
+    }
+}
