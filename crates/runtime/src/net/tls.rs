@@ -24,8 +24,7 @@ const TURNS: usize = 16;
 pub struct Tls {
     socket: OwnedFd,
     session: Connection,
-    /// What was received, and how much of it the session has had. Empty while the peer is silent: an idle connection
-    /// holds no buffer.
+    /// What was received and the session has not had yet, from `taken` on. An idle connection holds no buffer.
     received: Vec<u8>,
     taken: usize,
     /// Decrypted bytes the session holds for the program.
@@ -64,6 +63,7 @@ impl Tls {
 
     /// Carries the handshake on; success means that it is complete.
     pub fn handshake(&mut self) -> Result<(), Errno> {
+        let mut turns = TURNS;
         loop {
             self.flush()?;
             if !self.session.is_handshaking() {
@@ -72,7 +72,7 @@ impl Tls {
             match self.end {
                 Some(Ok(())) => return Err(Errno::CONNRESET),
                 Some(Err(errno)) => return Err(errno),
-                None => self.take()?,
+                None => self.advance(&mut turns)?,
             }
         }
     }
@@ -93,6 +93,10 @@ impl Tls {
         for buffer in buffers {
             let mut rest = &mut buffer[..];
             while !rest.is_empty() {
+                // More may have arrived, but the program has something to begin with.
+                if done > 0 && self.is_idle() {
+                    return Ok(done);
+                }
                 match self.fill() {
                     Ok(true) => {}
                     Ok(false) => return Ok(done),
@@ -205,8 +209,7 @@ impl Tls {
 
     /// The socket is only asked after `poll(2)` has been.
     fn readable(&mut self, seen: PollFlags) -> Result<u64, Errno> {
-        let idle = self.plaintext == 0 && self.end.is_none() && self.taken == self.received.len();
-        if seen.is_empty() && idle && !self.read_out {
+        if seen.is_empty() && self.is_idle() && self.end.is_none() && !self.read_out {
             return Err(Errno::AGAIN);
         }
         Ok(if self.fill()? { self.plaintext as u64 } else { 0 })
@@ -220,6 +223,11 @@ impl Tls {
             return self.broken.map_or(Err(Errno::AGAIN), Err);
         }
         self.handshake().map(|()| 1)
+    }
+
+    /// Whether nothing is left of what was received.
+    fn is_idle(&self) -> bool {
+        self.plaintext == 0 && self.received.is_empty()
     }
 
     /// What any progress depends on.
@@ -242,7 +250,7 @@ impl Tls {
         if self.read_out {
             return Ok(false);
         }
-        let mut turns = 0;
+        let mut turns = TURNS;
         while self.plaintext == 0 {
             if let Some(end) = self.end {
                 return end.map(|()| false);
@@ -255,29 +263,35 @@ impl Tls {
                 // Reading tells more than writing: an alert may have arrived before the connection broke.
                 Err(_) => {}
             }
-            if self.taken == self.received.len() {
-                turns += 1;
-                if turns > TURNS {
-                    return Err(Errno::AGAIN);
-                }
-            }
-            self.take()?;
+            self.advance(&mut turns)?;
         }
         Ok(true)
     }
 
-    /// Gives the session what the peer has sent.
-    fn take(&mut self) -> Result<(), Errno> {
-        if self.taken == self.received.len() {
-            self.receive()?;
+    /// Gives the session more of what the peer has sent, and receives it if need be. A socket that was emptied is not
+    /// asked again: `poll(2)` will tell.
+    fn advance(&mut self, turns: &mut usize) -> Result<(), Errno> {
+        if self.received.is_empty() {
+            *turns = turns.checked_sub(1).ok_or(Errno::AGAIN)?;
+            if self.receive()? < RECEIVED {
+                *turns = 0;
+            }
         }
+        self.take()
+    }
+
+    fn take(&mut self) -> Result<(), Errno> {
         let mut rest = &self.received[self.taken..];
         let before = rest.len();
         // It reads 4 KiB each time, until it holds a record of the largest size and refuses more.
         while self.session.read_tls(&mut rest).is_ok_and(|read| read > 0) {}
-        self.taken = self.received.len() - rest.len();
-        if before > 0 && before == rest.len() {
+        let left = rest.len();
+        if before > 0 && before == left {
             return Err(Errno::IO);
+        }
+        self.taken = self.received.len() - left;
+        if left == 0 {
+            (self.received, self.taken) = (Vec::new(), 0);
         }
         match self.session.process_new_packets() {
             Ok(state) => {
@@ -300,22 +314,15 @@ impl Tls {
     }
 
     /// Receives into the empty buffer; nothing received is the end of the connection.
-    fn receive(&mut self) -> Result<(), Errno> {
-        self.taken = 0;
-        self.received.clear();
-        self.received.reserve_exact(RECEIVED);
-        let received = match recv(&self.socket, spare_capacity(&mut self.received), RecvFlags::empty()) {
-            Ok(_) => Ok(()),
-            Err(Errno::AGAIN) => Err(Errno::AGAIN),
-            Err(errno) => {
-                self.end = Some(Err(errno));
-                Err(errno)
-            }
-        };
-        if received.is_err() {
-            self.received = Vec::new();
+    fn receive(&mut self) -> Result<usize, Errno> {
+        let mut received = Vec::with_capacity(RECEIVED);
+        let outcome = recv(&self.socket, spare_capacity(&mut received), RecvFlags::empty());
+        match outcome {
+            Ok(_) => self.received = received,
+            Err(Errno::AGAIN) => {}
+            Err(errno) => self.end = Some(Err(errno)),
         }
-        received
+        outcome.map(|(_, len)| len)
     }
 }
 
