@@ -1,10 +1,6 @@
 //! Tells the program the target it is built for.
 
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "cargo and build scripts talk through the environment and standard output"
-)]
+#[expect(clippy::disallowed_methods, reason = "cargo talks to build scripts through the environment")]
 fn main() {
     let target = std::env::var("TARGET").expect("cargo sets TARGET");
     println!("cargo::rustc-env=TARGET={target}");

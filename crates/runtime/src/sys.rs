@@ -145,7 +145,8 @@ impl CustomCodeMemory for CodePages {
 fn protect(code: *const u8, len: usize, access: MprotectFlags) -> io::Result<()> {
     // SAFETY: Wasmtime calls with the bounds of a code section it owns or was given for good, page-aligned as asked for
     // by `required_alignment`, which nothing writes from publication on.
-    Ok(unsafe { mprotect(code.cast_mut().cast(), len, access)? })
+    unsafe { mprotect(code.cast_mut().cast(), len, access)? };
+    Ok(())
 }
 
 /// Switches on a feature of the instruction set the code generator may rely on.
