@@ -8,7 +8,7 @@
 //! * [`pcs`] – what to ask Intel, or a cache of Intel's service, for.
 //! * [`fetch`] – asks, with patience and limits.
 //! * [`cache`] – keeps answers on disk, each with its lifetime, and carries on with old ones while a vendor is away.
-//! * [`file`] – recognises items in files, whoever wrote them.
+//! * [`mod@file`] – recognises items in files, whoever wrote them.
 
 pub mod cache;
 pub mod fetch;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Our own statements are OCTET STRINGs under 1.3.6.1.4.1.58270, the arc that old keeps use: `2.1.n` evidence as its
-//! environment writes it, `2.2` the [`KeepClaims`](crate::binding::KeepClaims) that the evidence is bound to. A conceptual
+//! environment writes it, `2.2` the [`KeepClaims`] that the evidence is bound to. A conceptual
 //! message wrapper is a statement too. The bundle travels in a request's attribute, in an RA-TLS certificate, or alone.
 
 use alloc::vec::Vec;
