@@ -5,7 +5,6 @@
 //!   cause: No such file or directory (os error 2)
 //! hint: did you mean `app.wasm`?
 //! ```
-#![expect(clippy::print_stderr, reason = "this is where printing is allowed")]
 
 use crate::cli::Color;
 use crate::failure::{BROKEN, Failure, REFUSED};
@@ -73,13 +72,14 @@ impl Output {
 
     /// Prints why a command failed.
     pub fn failure(&self, failure: &Failure) {
-        self.line(style::ERROR, "error", failure.message());
+        let mut text = self.line(style::ERROR, "error", failure.message());
         for cause in failure.causes() {
-            eprintln!("  cause: {}", printable(cause));
+            text += &format!("  cause: {}\n", printable(cause));
         }
         if let Some(hint) = failure.hint_text() {
-            self.line(style::HINT, "hint", hint);
+            text += &self.line(style::HINT, "hint", hint);
         }
+        say(&text);
     }
 
     /// Prints a warning, unless quiet.
@@ -87,22 +87,26 @@ impl Output {
         if self.quiet {
             return;
         }
-        self.line(style::WARNING, "warning", text);
-        if let Some(hint) = hint {
-            self.line(style::HINT, "hint", hint);
-        }
+        let warning = self.line(style::WARNING, "warning", text);
+        say(&(warning + &hint.map(|hint| self.line(style::HINT, "hint", hint)).unwrap_or_default()));
     }
 
     /// Prints what is worth knowing, unless quiet.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            self.line(style::HINT, "note", text);
+            say(&self.line(style::HINT, "note", text));
         }
     }
 
-    fn line(&self, code: &str, word: &str, text: &str) {
-        eprintln!("{} {}", painted(self.color_errors, code, &format!("{word}:")), printable(text));
+    fn line(&self, code: &str, word: &str, text: &str) -> String {
+        format!("{} {}\n", painted(self.color_errors, code, &format!("{word}:")), printable(text))
     }
+}
+
+/// Writes a message at once: a workload writes to the same place, and comes between two writes.
+fn say(text: &str) {
+    // Where stderr is gone, nobody is left to tell.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// How a word of data is marked; the word itself says the same.

@@ -112,6 +112,13 @@ impl Policy {
         Refusal { operation: format!("listen on {addr} ({transport})"), rule: rule.to_string() }
     }
 
+    /// The refusal to make a socket at all: where none is declared, the keep's confinement has none.
+    pub fn refuse_socket(&self, transport: Transport) -> Refusal {
+        let rule =
+            Rule { kind: "connect", name: None, prot: transport.prot(), at: ("host", "HOST"), port: 443 };
+        Refusal { operation: format!("open a socket ({transport})"), rule: rule.to_string() }
+    }
+
     /// The peer that `addr` belongs to, by its own declaration or by a name that was resolved to it.
     pub fn connect(&self, transport: Transport, addr: SocketAddr, names: &Names) -> Result<&Peer, Refusal> {
         let ip = addr.ip().to_canonical();
