@@ -1,6 +1,6 @@
 //! Writes a seed corpus for every target: samples that the tests' own hierarchy signs, nobody's genuine evidence.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "tests use more of the hierarchy than seeds do")]
 #[path = "../../crates/attest/tests/snp/hierarchy.rs"]
 mod hierarchy;
 
