@@ -268,10 +268,10 @@ pub struct Fetch {
     #[arg(long, value_name = "HEX", value_parser = fmspc)]
     pub fmspc: Vec<[u8; 6]>,
     /// AMD's service, or a mirror.
-    #[arg(long, value_name = "URL", default_value = keep::endorsement::kds::AMD)]
+    #[arg(long, value_name = "URL", default_value = endorsement::kds::AMD)]
     pub kds: String,
     /// Intel's service, or a PCCS.
-    #[arg(long, value_name = "URL", default_value = keep::endorsement::pcs::INTEL)]
+    #[arg(long, value_name = "URL", default_value = endorsement::pcs::INTEL)]
     pub pcs: String,
     /// Intel's newest TCB levels, before platforms must have them.
     #[arg(long)]

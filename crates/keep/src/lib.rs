@@ -3,13 +3,11 @@
 //! * [`probe`] – what this host offers, and how sure we are.
 //! * [`launch`] – starts the runtime in a keep and serves it to its end.
 //! * [`cache`] – compiled workloads, kept on the host between runs.
-//! * [`endorsement`] – what vendors say about platforms, fetched for verifiers.
 //!
 //! This crate is the wall around `unsafe`: it stands in `sys`, and nowhere above. What a keep says is hostile: frames
 //! are bounded, names are checked, and nothing a keep does makes its host wait for more than the keep itself.
 
 pub mod cache;
-pub mod endorsement;
 pub mod launch;
 pub mod probe;
 mod sys;

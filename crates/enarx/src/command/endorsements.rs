@@ -11,10 +11,10 @@ use attest::snp;
 use attest::snp::tcb::{Line, Tcb};
 use attest::time::Time;
 use attest::x509::certificate::Certificate;
-use keep::endorsement::cache::{CacheError, Entry, State, Store};
-use keep::endorsement::fetch::{Client, Patience};
-use keep::endorsement::pcs::{Environment as Intel, Update};
-use keep::endorsement::{Wanted, file, kds, pcs};
+use endorsement::cache::{CacheError, Entry, State, Store};
+use endorsement::fetch::{Client, Patience};
+use endorsement::pcs::{Environment as Intel, Update};
+use endorsement::{Wanted, file, kds, pcs};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -18,7 +18,7 @@ use attest::reference::ReferenceValues;
 use attest::result::AttestationResult;
 use attest::time::Time;
 use attest::x509::certificate::Certificate;
-use keep::endorsement::file::{self, Endorsement};
+use endorsement::file::{self, Endorsement};
 use std::path::{Path, PathBuf};
 use verdict::Verdict;
 

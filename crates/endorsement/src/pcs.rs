@@ -1,6 +1,6 @@
 //! Intel's Provisioning Certification Service, API version 4, or a PCCS: a cache of it in one's own network.
 
-use super::{Kind, Wanted};
+use crate::{Kind, Wanted};
 
 /// Intel's own service.
 pub const INTEL: &str = "https://api.trustedservices.intel.com";

@@ -1,6 +1,6 @@
 //! Recognises endorsements in files: PEM, DER, what Intel's service answers, and the collateral objects of DCAP libraries.
 
-use super::cache;
+use crate::cache;
 use attest::base64;
 use attest::cursor::Malformed;
 use attest::endorsements::{DocumentKind, Endorsements};

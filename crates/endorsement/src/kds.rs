@@ -1,6 +1,6 @@
 //! AMD's Key Distribution Service (AMD 57230, "VCEK Certificate and KDS Interface Specification", chapter 4).
 
-use super::{Kind, Wanted};
+use crate::{Kind, Wanted};
 use attest::snp::tcb::{Line, Tcb};
 
 /// AMD's own service.

@@ -6,9 +6,9 @@
 //!
 //! An answer that does not decode as what was asked for, or that is older than what is here, changes nothing.
 
-use super::fetch::{Answer, Client, FetchError};
-use super::file::{self, Endorsement, FileError, Unrecognised};
-use super::{Kind, Wanted};
+use crate::fetch::{Answer, Client, FetchError};
+use crate::file::{self, Endorsement, FileError, Unrecognised};
+use crate::{Kind, Wanted};
 use attest::crypto::sha256;
 use attest::endorsements::DocumentKind;
 use attest::time::Time;

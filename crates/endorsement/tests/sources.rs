@@ -3,10 +3,10 @@
 
 use attest::der::{self, tag};
 use attest::time::Time;
-use keep::endorsement::cache::{CacheError, INDEX, State, Store};
-use keep::endorsement::fetch::{Client, FetchError, Patience};
-use keep::endorsement::file::{self, Endorsement};
-use keep::endorsement::{Kind, Wanted};
+use endorsement::cache::{CacheError, INDEX, State, Store};
+use endorsement::fetch::{Client, FetchError, Patience};
+use endorsement::file::{self, Endorsement};
+use endorsement::{Kind, Wanted};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};

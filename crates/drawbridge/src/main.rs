@@ -1,0 +1,3 @@
+//! The registry that releases workloads only to attested keeps.
+
+fn main() {}

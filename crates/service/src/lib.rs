@@ -1,0 +1,1 @@
+//! What our servers do alike, with no word of what each is for.
