@@ -8,9 +8,11 @@
 //! A program fills a [`Settings`](server::Settings) from file, environment and flags ([`settings`]), makes a
 //! [`Service`](server::Service), registers its metrics and readiness checks there, and gives it a router. The rest is
 //! here: [`listen`] and [`tls`], [`limits`], [`problem`] bodies, [`health`], [`metrics`], [`offload`] for work that would
-//! hold up the I/O threads, and the [`lifecycle`] under systemd: readiness, reload, drain.
+//! hold up the I/O threads, and the [`lifecycle`] under systemd: readiness, reload, drain. [`audit`] keeps
+//! a log whose lines vouch for each other.
 
 pub mod address;
+pub mod audit;
 pub mod body;
 mod connection;
 pub mod health;
