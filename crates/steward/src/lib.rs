@@ -12,6 +12,7 @@ pub mod ca;
 pub mod certify;
 pub mod inventory;
 pub mod issue;
+pub mod policy;
 pub mod records;
 pub mod refusal;
 pub mod request;
