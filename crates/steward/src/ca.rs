@@ -2,10 +2,14 @@
 
 pub mod ceremony;
 pub mod certificate;
+#[cfg(not(target_os = "wasi"))]
 pub mod directory;
 pub mod key;
+#[cfg(not(target_os = "wasi"))]
 pub mod pkcs11;
+#[cfg(not(target_os = "wasi"))]
 pub mod rollover;
+#[cfg(not(target_os = "wasi"))]
 pub mod source;
 
 use std::fmt;
