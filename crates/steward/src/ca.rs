@@ -1,7 +1,12 @@
 //! The authority: a key that signs, and the certificates that say so.
 
+pub mod ceremony;
 pub mod certificate;
+pub mod directory;
 pub mod key;
+pub mod pkcs11;
+pub mod rollover;
+pub mod source;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +15,14 @@ use attest::crypto::Algorithm;
 use attest::cursor::Malformed;
 use attest::time::{Time, Window};
 use attest::x509::certificate::Certificate;
+use der::Decode;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use self::certificate::key_id;
 
 /// The curve of an authority's key; it signs with the hash of the same strength.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Curve {
     /// NIST P-256, with SHA-256.
     P256,
@@ -164,6 +172,17 @@ impl Authority {
         Ok(Self { signer, chain, key_id, validity })
     }
 
+    /// Leaves away what has expired at the top of the chain: after a rollover a new root stands on its own once the old one,
+    /// which certified it, has expired.
+    pub fn without_expired(mut self, now: Time) -> Self {
+        while self.chain.len() > 1 && self.chain.last().is_some_and(|last| last.validity().to < now) {
+            self.chain.pop();
+        }
+        let issuing = self.chain[0].validity();
+        self.validity = self.chain.iter().map(Certificate::validity).fold(issuing, Window::intersect);
+        self
+    }
+
     /// The key.
     pub fn signer(&self) -> &dyn Signer {
         self.signer.as_ref()
@@ -232,4 +251,10 @@ impl Curve {
 /// Whether a certificate is signed by its own key.
 pub fn is_self_signed(certificate: &Certificate) -> bool {
     certificate.issuer() == certificate.subject() && certificate.is_signed_by(certificate.key())
+}
+
+/// The bits of a public key.
+pub(crate) fn spki_bits(spki: &[u8]) -> der::Result<&[u8]> {
+    let spki = SubjectPublicKeyInfoRef::from_der(spki)?;
+    spki.subject_public_key.as_bytes().ok_or_else(|| der::ErrorKind::Failed.into())
 }
