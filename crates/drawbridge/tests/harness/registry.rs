@@ -12,6 +12,7 @@ use drawbridge::store::index::Token;
 use drawbridge::store::{Failpoints, Store};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use service::audit::Log;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -57,6 +58,10 @@ impl Answer {
 
 impl Registry {
     pub async fn new() -> Self {
+        Self::with_audit(None).await
+    }
+
+    pub async fn with_audit(audit: Option<Log>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), None, Failpoints::default()).await.expect("a store");
         for name in ["alice", "bob"] {
@@ -71,7 +76,7 @@ impl Registry {
         }
         let random = |bytes: &mut [u8]| aws_lc_rs::rand::fill(bytes).expect("randomness");
         let uploads = Uploads::default();
-        let app = Arc::new(App { store, clock: || NOW, random, blob_limit: 8 << 20, audit: None, uploads });
+        let app = Arc::new(App { store, clock: || NOW, random, blob_limit: 8 << 20, audit, uploads });
         Self { router: drawbridge::router::router(app.clone()), app, folder: Arc::new(folder) }
     }
 
