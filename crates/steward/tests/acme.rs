@@ -303,7 +303,7 @@ async fn accounts_are_opened_changed_bound_and_closed() {
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
     assert_eq!(
         client.post(&place, &json!({})).await.problem(),
-        "malformed",
+        "badPublicKey",
         "the old key signs nothing any more"
     );
     client.key = new;
