@@ -9,6 +9,8 @@
 // WASI hands a listener over by its number, see `wasi::sys`.
 #![cfg_attr(not(target_os = "wasi"), forbid(unsafe_code))]
 
+#[cfg(not(target_os = "wasi"))]
+pub mod acme;
 pub mod ca;
 pub mod certify;
 #[cfg(not(target_os = "wasi"))]
