@@ -233,6 +233,7 @@ fn launch_image(path: &Path, manifest: &str, dirs: &[(&Path, bool)]) -> Result<E
             .collect(),
         roots: None,
         cache: false,
+        known: None,
     };
     let (image, manifest) = (Image::open(path).unwrap(), Manifest::parse(manifest).unwrap());
     let launched = launch(Launch {

@@ -49,6 +49,7 @@ pub fn run(args: Run, environment: &Environment, output: &Output) -> Result<u8, 
         dirs: rules,
         roots,
         cache: cache.is_some(),
+        known: cache.as_ref().and_then(|cache| cache.known(&workload)),
     };
     match args.keep {
         KeepKind::Auto | KeepKind::Process => {}

@@ -90,6 +90,7 @@ mod tests {
             dirs: vec![],
             roots: None,
             cache: false,
+            known: None,
         };
         for (text, expected) in cases {
             assert_eq!(Needs::of(&Manifest::parse(text).unwrap(), &order), expected, "{text}");
