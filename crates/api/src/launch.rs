@@ -60,7 +60,9 @@ pub struct Order {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Known {
-    /// The digest of its bytes, as the runtime takes it.
+    /// The runtime's way to digest: what another runtime noted in another way says nothing.
+    pub scheme: u8,
+    /// The digest of its bytes.
     pub digest: [u8; 32],
     /// What it is.
     pub kind: Kind,

@@ -17,8 +17,10 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::digest::{self, SHA256};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
+use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::num::NonZero;
+use std::os::unix::fs::FileExt;
 use std::panic::resume_unwind;
 use std::thread;
 use wasmtime::Engine;
@@ -26,11 +28,16 @@ use wasmtime::Engine;
 const TAG_LEN: usize = 16;
 /// Bytes after the tags: what the nonces of all pieces share.
 const PREFIX_LEN: usize = 8;
+/// Pieces from which on starting threads costs less than it brings.
+const WORTH_A_THREAD: usize = 8;
 /// Marks the number of the last piece.
 const LAST: u32 = 1 << 31;
 
-/// What one thread digests or authenticates at a time, in bytes.
-const PIECE: usize = 1 << 20;
+/// What one thread digests or authenticates at a time, in bytes: what a processor's own cache holds.
+const PIECE: usize = 256 << 10;
+
+/// The number of [`digest`]'s scheme: another one for any change to it or to what follows from a digest.
+pub const SCHEME: u8 = 1;
 
 /// The digest of a workload: the SHA-256 of the SHA-256 of each of its pieces, so that all processors share the work.
 pub fn digest(workload: &[u8]) -> [u8; 32] {
@@ -51,21 +58,31 @@ pub fn name(engine: &Engine, workload: &[u8; 32]) -> String {
 
 /// What `work` makes of each piece and its number, in their order; there is at least one.
 fn each_piece<T: Send>(bytes: &[u8], work: impl Fn(usize, &[u8]) -> T + Sync) -> Vec<T> {
-    let count = pieces(bytes.len());
-    let piece = |number: usize| {
+    shared(pieces(bytes.len()), 0, |_, number| {
         let rest = &bytes[number * PIECE..];
         work(number, &rest[..rest.len().min(PIECE)])
+    })
+}
+
+/// What `work` makes of the numbers below `count`, in their order, each thread with a buffer of its own.
+fn shared<T: Send>(count: usize, buffer: usize, work: impl Fn(&mut [u8], usize) -> T + Sync) -> Vec<T> {
+    let threads = if count < WORTH_A_THREAD {
+        1
+    } else {
+        thread::available_parallelism().map_or(1, NonZero::get).min(count)
     };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count);
     let share = count.div_ceil(threads);
-    let run = |first: usize| (first..count.min(first + share)).map(piece).collect::<Vec<T>>();
+    let run = |first: usize| {
+        let mut buffer = vec![0; buffer];
+        (first..count.min(first + share)).map(|number| work(&mut buffer, number)).collect::<Vec<T>>()
+    };
     thread::scope(|scope| {
-        let others: Vec<_> =
-            (share..count).step_by(share).map(|first| scope.spawn(move || run(first))).collect();
+        let starts = (share..count).step_by(share);
+        let others: Vec<_> = starts.map(|first| scope.spawn(move || run(first))).collect();
         let mut all = run(0);
-        all.extend(
-            others.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))),
-        );
+        for part in others {
+            all.extend(part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
         all
     })
 }
@@ -94,22 +111,27 @@ pub fn seal(key: &[u8; 32], tier: Tier, code: &[u8]) -> Result<Vec<u8>, Unspecif
 }
 
 /// The tier and length of the machine code in `entry`, if it is authentic.
-pub fn open(key: &[u8; 32], entry: &[u8]) -> Option<(Tier, usize)> {
-    let (rest, prefix) = entry.split_last_chunk::<PREFIX_LEN>()?;
-    let count = rest.len().div_ceil(PIECE + TAG_LEN).max(1);
-    let (code, tags) = rest.split_at_checked(rest.len().checked_sub(count * TAG_LEN)?)?;
-    if pieces(code.len()) != count {
+pub fn open(key: &[u8; 32], entry: &File) -> Option<(Tier, usize)> {
+    let length = usize::try_from(entry.metadata().ok()?.len()).ok()?.checked_sub(PREFIX_LEN)?;
+    let count = length.div_ceil(PIECE + TAG_LEN).max(1);
+    let code = length.checked_sub(count * TAG_LEN)?;
+    if pieces(code) != count {
         return None;
     }
+    let mut tags = vec![0; count * TAG_LEN];
+    entry.read_exact_at(&mut tags, code as u64).ok()?;
+    let mut prefix = [0; PREFIX_LEN];
+    entry.read_exact_at(&mut prefix, length as u64).ok()?;
     let tier =
         [Tier::Baseline, Tier::Optimized].into_iter().find(|tier| byte(*tier) == prefix[PREFIX_LEN - 1])?;
     let cipher = cipher(key).ok()?;
-    let authentic = each_piece(code, |number, piece| {
+    let authentic = shared(count, PIECE.min(code), |buffer, number| {
+        let piece = &mut buffer[..PIECE.min(code - number * PIECE)];
+        entry.read_exact_at(piece, (number * PIECE) as u64).ok()?;
         let mut tag = tags[number * TAG_LEN..][..TAG_LEN].to_vec();
-        let nonce = nonce(*prefix, number, count)?;
-        cipher.open_in_place(nonce, Aad::from(piece), &mut tag).map(drop)
+        cipher.open_in_place(nonce(prefix, number, count).ok()?, Aad::from(piece), &mut tag).ok().map(drop)
     });
-    authentic.into_iter().all(|piece| piece.is_ok()).then_some((tier, code.len()))
+    authentic.iter().all(Option::is_some).then_some((tier, code))
 }
 
 fn nonce(prefix: [u8; PREFIX_LEN], number: usize, count: usize) -> Result<Nonce, Unspecified> {
@@ -166,6 +188,13 @@ mod tests {
 
     const KEY: [u8; 32] = [7; 32];
 
+    /// What is found in an entry of these bytes.
+    fn open(key: &[u8; 32], entry: &[u8]) -> Option<(Tier, usize)> {
+        let file = File::from(rustix::fs::memfd_create(c"entry", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
+        file.write_all_at(entry, 0).unwrap();
+        super::open(key, &file)
+    }
+
     fn sealed(tier: Tier, code: &[u8]) -> Vec<u8> {
         [code, &seal(&KEY, tier, code).unwrap()].concat()
     }
@@ -182,7 +211,7 @@ mod tests {
 
     #[test]
     fn pieces_are_in_order_whatever_shares_the_work() {
-        let bytes: Vec<u8> = (0..5 * PIECE + 3).map(|at| (at >> 10) as u8).collect();
+        let bytes: Vec<u8> = (0..9 * PIECE + 3).map(|at| (at >> 10) as u8).collect();
         let pieces = each_piece(&bytes, |number, piece| (number, piece.to_vec()));
         let alone: Vec<_> = bytes.chunks(PIECE).map(<[u8]>::to_vec).enumerate().collect();
         assert!(pieces == alone);

@@ -53,6 +53,8 @@ pub fn new(tier: Tier, kind: Kind, manifest: &Manifest) -> Result<Engine, Ending
     if let Kind::Service { .. } = kind {
         // Requests share a thread: see `http::clock`.
         config.epoch_interruption(true).allocation_strategy(pool(manifest.http.concurrency, limits));
+    } else {
+        config.memory_init_cow(false).with_host_memory(Arc::new(sys::memory::HugePages));
     }
     Engine::new(&config).map_err(|error| Ending::Failed(format!("no engine: {error:#}")))
 }

@@ -128,7 +128,7 @@ impl Source {
         if found > limit {
             return Err(Ending::Limit(format!("a workload of {found} bytes (limits.module is {limit})")));
         }
-        if let Some(Known { digest, kind }) = workload.known {
+        if let Some(Known { scheme: cache::SCHEME, digest, kind }) = workload.known {
             return Ok(Self { file, kind, digest: Some(digest), bytes: OnceLock::new() });
         }
         let bytes = read(&file)?;
@@ -193,12 +193,13 @@ impl Slot {
         let host = workload.host.clone();
         let place = match source.digest {
             Some(digest) if workload.cache => {
-                host.cache_entry(cache::name(engine, &digest), Known { digest, kind: source.kind })
+                let known = Known { scheme: cache::SCHEME, digest, kind: source.kind };
+                host.cache_entry(cache::name(engine, &digest), known)
             }
             _ => Place::default(),
         };
         let Place { key, existing, writable } = place;
-        let cached = existing.and_then(|file| sys::map_authentic(&file, |entry| cache::open(&key, entry)));
+        let cached = existing.and_then(|file| sys::map_authentic(&file, |file| cache::open(&key, file)));
         (Self { host, key, writable }, cached)
     }
 

@@ -110,7 +110,7 @@ mod tests {
         let open = |state| Store::open(&root.path().join("modules"), &root.path().join(state)).unwrap();
         let store = open("state");
         let stamp = Stamp { device: 1, inode: 2, length: 3, modified: (4, 5), changed: (6, 7) };
-        let known = Known { digest: [8; 32], kind: Kind::Service { tasks: true } };
+        let known = Known { scheme: 1, digest: [8; 32], kind: Kind::Service { tasks: true } };
         assert_eq!(store.recall(&stamp), None);
         store.note(&stamp, &known).unwrap();
         assert_eq!(store.recall(&stamp), Some(known));

@@ -78,8 +78,8 @@ pub struct Keep<'a> {
 
 /// Starts a keep.
 pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
-    // Before the keep can read the file, and only if the keep will: it is known already otherwise.
-    let stamp = if launch.order.known.is_none() { Stamp::of(&launch.workload) } else { None };
+    // Before the keep can read the file.
+    let stamp = Stamp::of(&launch.workload);
     let needs = Needs::of(launch.manifest, launch.order);
     let confine = confine::Confine::build(&needs, launch.image, &launch.dirs)?;
     let (channel, inside) = UnixStream::pair().map_err(LaunchError::Prepare)?;
@@ -107,9 +107,16 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
         #[cfg(target_os = "linux")]
         landlock: confine.landlock(),
         #[cfg(target_os = "linux")]
+        pagemap: needs.pagemap,
+        #[cfg(target_os = "linux")]
         filter: confine.filter(),
     })?;
-    let cache = launch.cache.map(|store| serve::Place { store, workload: launch.workload, stamp });
+    let cache = launch.cache.map(|store| serve::Place {
+        store,
+        workload: launch.workload,
+        stamp,
+        told: launch.order.known,
+    });
     let mut keep = Keep { pid, channel, confinement: confine.report, cache };
     match frame::write(&mut keep.channel, launch.order, ORDER_LIMIT) {
         // A runtime that died before it read its order tells more by how it died.

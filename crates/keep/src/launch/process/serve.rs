@@ -43,13 +43,15 @@ pub(super) struct Place<'a> {
     pub store: &'a Store,
     /// The workload.
     pub workload: File,
-    /// Its stamp from before the keep could read it, if what the keep finds there shall be noted.
+    /// Its stamp from before the keep could read it.
     pub stamp: Option<Stamp>,
+    /// What the keep was told of it.
+    pub told: Option<Known>,
 }
 
 impl Place<'_> {
     fn look_up(&self, name: &str, known: &Known) -> Result<Entry, CacheError> {
-        if let Some(stamp) = &self.stamp {
+        if let Some(stamp) = self.stamp.as_ref().filter(|_| self.told != Some(*known)) {
             self.store.learn(stamp, &self.workload, known)?;
         }
         self.store.entry(name)
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn hostile_runtimes_are_bounded() {
-        let known = Known { digest: [0; 32], kind: Kind::Module };
+        let known = Known { scheme: 0, digest: [0; 32], kind: Kind::Module };
         let lookup = Notice::CacheLookup { name: "x".to_owned(), known };
         let denied = Notice::Denied(Denial { operation: "o".to_owned(), rule: "r".to_owned() });
         let exit = Notice::Ended(Ending::Exit(7));
