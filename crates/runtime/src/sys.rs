@@ -3,6 +3,8 @@
 
 #![expect(unsafe_code, reason = "this module is the veneer; each block says what must hold and why it does")]
 
+#[cfg(all(target_env = "musl", target_arch = "x86_64"))]
+mod memmove;
 pub mod memory;
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect};
