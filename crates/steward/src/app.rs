@@ -1,0 +1,269 @@
+//! What all requests share, and how one of them is certified: decode, spend the nonce, judge, issue, record.
+
+use crate::ca::Authority;
+use crate::certify::{Circumstances, Rules, certify};
+use crate::command::Environment;
+use crate::error::{self, mistake};
+use crate::failure::Failure;
+use crate::issue::Issued;
+use crate::issue::serial::Serial;
+use crate::library::Library;
+use crate::nonce::{Nonces, Verdict};
+use crate::profiles::{Entry, Profiles};
+use crate::refusal::Refusal;
+use crate::request::Request;
+use crate::revocation::Revocations;
+use crate::settings::Settings;
+use attest::reason::Class;
+use attest::result::AttestationResult;
+use attest::time::Time;
+use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use service::metrics::{Metrics, Reason};
+use service::offload::{Offload, OffloadError};
+use service::problem::Problem;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Threads that ask vendors, and requests that wait for one.
+const FETCHERS: usize = 4;
+const FETCHES_WAITING: usize = 64;
+
+/// What all requests share.
+pub struct App {
+    /// The kinds of certificates.
+    pub profiles: Profiles,
+    /// Endorsements.
+    pub library: Library,
+    /// Nonces.
+    pub nonces: Nonces,
+    /// Whether anybody may read the policies' text.
+    pub disclose_policy: bool,
+    environment: Environment,
+    revocations: RwLock<Arc<Revocations>>,
+    crypto: Offload,
+    vendors: Offload,
+    fetching: Mutex<HashMap<String, watch::Receiver<()>>>,
+    issued: Counter,
+    refused: Family<Reason, Counter>,
+}
+
+/// A certificate, and what it was issued upon.
+#[derive(Debug)]
+pub struct Certified {
+    /// The request.
+    pub request: Request,
+    /// What was proven.
+    pub result: AttestationResult,
+    /// The certificate.
+    pub issued: Issued,
+    /// Who issued it.
+    pub authority: Arc<Authority>,
+}
+
+/// Why a request has no certificate.
+#[derive(Debug)]
+pub enum Denied {
+    /// It is refused.
+    Refused(Box<Refusal>),
+    /// Something is not as it should be, with the service or with how it was asked.
+    Problem(Box<Problem>),
+}
+
+impl App {
+    /// Opens everything that settings name.
+    pub fn open(settings: &Settings, environment: &Environment) -> Result<Arc<Self>, Failure> {
+        let threads = match settings.crypto.threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads => threads,
+        };
+        let start = |name, threads, queue| {
+            Offload::start(name, threads, queue).map_err(|error| Failure::broken(error.to_string()))
+        };
+        Ok(Arc::new(Self {
+            profiles: Profiles::open(settings, environment)?,
+            library: Library::open(&settings.endorsements)?,
+            nonces: nonces(settings)?,
+            disclose_policy: settings.disclose_policy,
+            environment: environment.clone(),
+            revocations: RwLock::default(),
+            crypto: start("crypto", threads, settings.crypto.queue)?,
+            vendors: start("vendors", FETCHERS, FETCHES_WAITING)?,
+            fetching: Mutex::default(),
+            issued: Counter::default(),
+            refused: Family::default(),
+        }))
+    }
+
+    /// Registers what is counted.
+    pub fn count_in(&self, metrics: &Metrics) {
+        metrics.register(|registry| {
+            registry.register("issued", "Certificates issued", self.issued.clone());
+            registry.register("refused", "Requests refused", self.refused.clone());
+        });
+    }
+
+    /// The clock.
+    pub fn now(&self) -> Time {
+        (self.environment.clock)()
+    }
+
+    /// Everything that is revoked.
+    pub fn revocations(&self) -> Arc<Revocations> {
+        self.revocations.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The profile of this name, or the default.
+    pub fn profile(&self, name: Option<&str>) -> Result<&Arc<Entry>, Problem> {
+        self.profiles.find(name).ok_or_else(|| {
+            let known: Vec<&str> = self.profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
+            mistake(StatusCode::NOT_FOUND, "profile", "there is no such profile")
+                .hint(format!("profiles: {}", known.join(", ")))
+        })
+    }
+
+    /// Runs work on the threads that verify and sign.
+    pub async fn crypto<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, OffloadError> {
+        self.crypto.run(work).await
+    }
+
+    /// The whole way of one request.
+    pub async fn certify(self: &Arc<Self>, request: Request, profile: &Arc<Entry>) -> Result<Certified, Denied> {
+        let nonce_fresh = self.spend_nonce(&request)?;
+        let mut certified = self.attempt(request.clone(), profile.clone(), nonce_fresh).await;
+        if let Err(Denied::Refused(refusal)) = &certified
+            && lacks_endorsements(refusal)
+            && self.fetch(&request).await
+        {
+            certified = self.attempt(request, profile.clone(), nonce_fresh).await;
+        }
+        match &certified {
+            Ok(_) => self.issued.inc(),
+            Err(Denied::Refused(refusal)) => self.refused.get_or_create(&Reason { reason: refusal.code() }).inc(),
+            Err(Denied::Problem(_)) => 0,
+        };
+        certified
+    }
+
+    /// Judges and issues, on the threads for it.
+    async fn attempt(
+        self: &Arc<Self>,
+        request: Request,
+        entry: Arc<Entry>,
+        nonce_fresh: bool,
+    ) -> Result<Certified, Denied> {
+        let app = self.clone();
+        let work = move || {
+            let serial = Serial::random(random()?);
+            let (endorsements, revocations) = (app.library.current(), app.revocations());
+            let rules = Rules {
+                policy: &entry.policy,
+                measurements: &entry.measurements,
+                endorsements: &endorsements,
+                revocations: &revocations,
+            };
+            let authority = entry.authority().clone();
+            let circumstances = Circumstances { nonce_fresh, now: app.now(), serial: &serial };
+            let (result, issued) = certify(&request, &entry.profile, &authority, &rules, circumstances)?;
+            Ok(Certified { request, result, issued, authority })
+        };
+        self.crypto(work).await?
+    }
+
+    /// Whether the nonce of the keep's claims is ours and was not spent before; it is now.
+    fn spend_nonce(&self, request: &Request) -> Result<bool, Denied> {
+        match request.nonce().map(|nonce| self.nonces.spend(nonce, self.now())) {
+            None | Some(Verdict::Stale) => Ok(false),
+            Some(Verdict::Fresh) => Ok(true),
+            Some(Verdict::Full) => Err(Denied::Problem(Box::new(
+                mistake(StatusCode::SERVICE_UNAVAILABLE, "nonce.full", "too many nonces are spent")
+                    .retry_after(Duration::from_secs(30)),
+            ))),
+        }
+    }
+
+    /// Asks vendors for what the request's evidence needs; whoever needs the same waits for the same answer. Says whether
+    /// trying again makes sense.
+    async fn fetch(self: &Arc<Self>, request: &Request) -> bool {
+        let wanted = self.library.wanted(request.submission(), self.now());
+        if wanted.is_empty() {
+            return false;
+        }
+        let key: String = wanted.iter().map(|wanted| wanted.name.as_str()).collect::<Vec<_>>().join(" ");
+        let flight = |app: &Self| app.fetching.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(mut landed) = flight(self) {
+            // An error says that the sender is gone: the flight has landed.
+            let _ = landed.changed().await;
+            return true;
+        }
+        let (_landing, landed) = watch::channel(());
+        self.fetching.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), landed);
+        let app = self.clone();
+        let fetched = self.vendors.run(move || app.library.fetch(&wanted, app.now())).await;
+        self.fetching.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        fetched.unwrap_or(false)
+    }
+}
+
+/// Whether vendors may have what is lacking.
+fn lacks_endorsements(refusal: &Refusal) -> bool {
+    refusal.checks().is_some_and(|checks| checks.failures().any(|check| check.reason.class() == Class::Stale))
+}
+
+fn nonces(settings: &Settings) -> Result<Nonces, Failure> {
+    let nonce = &settings.nonce;
+    let key = match &nonce.key {
+        Some(path) => std::fs::read(path)
+            .map_err(|error| Failure::refused(format!("cannot read the key of nonces `{}`: {error}", path.display())))?,
+        None => [random(), random()]
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| Failure::broken("there is no randomness"))?
+            .concat(),
+    };
+    Nonces::new(&key, nonce.lifetime_seconds, nonce.spent_most).map_err(|error| {
+        Failure::of(&error).hint("`head -c 32 /dev/urandom` makes one".to_owned())
+    })
+}
+
+/// Sixteen random bytes.
+pub fn random() -> Result<[u8; 16], Refusal> {
+    let mut random = [0; 16];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| Refusal::Signing(crate::ca::SigningError::Provider))?;
+    Ok(random)
+}
+
+impl Denied {
+    /// As an answer, with the statuses of the old Steward if wanted.
+    pub fn problem(self, old: bool) -> Problem {
+        match self {
+            Self::Refused(refusal) if old => error::old_problem(&refusal),
+            Self::Refused(refusal) => error::problem(&refusal),
+            Self::Problem(problem) => *problem,
+        }
+    }
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<OffloadError> for Denied {
+    fn from(error: OffloadError) -> Self {
+        Self::Problem(Box::new(error.into()))
+    }
+}
+
+impl From<Problem> for Denied {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
