@@ -10,7 +10,9 @@
 
 pub mod ca;
 pub mod certify;
+pub mod inventory;
 pub mod issue;
+pub mod records;
 pub mod refusal;
 pub mod request;
 pub mod revocation;
