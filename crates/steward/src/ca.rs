@@ -1,7 +1,11 @@
 //! The authority: a key that signs, and the certificates that say so.
 
+pub mod ceremony;
 pub mod certificate;
+pub mod directory;
 pub mod key;
+pub mod pkcs11;
+pub mod source;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +14,8 @@ use attest::crypto::Algorithm;
 use attest::cursor::Malformed;
 use attest::time::{Time, Window};
 use attest::x509::certificate::Certificate;
+use der::Decode;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use self::certificate::key_id;
 
@@ -232,4 +238,10 @@ impl Curve {
 /// Whether a certificate is signed by its own key.
 pub fn is_self_signed(certificate: &Certificate) -> bool {
     certificate.issuer() == certificate.subject() && certificate.is_signed_by(certificate.key())
+}
+
+/// The bits of a public key.
+fn spki_bits(spki: &[u8]) -> der::Result<&[u8]> {
+    let spki = SubjectPublicKeyInfoRef::from_der(spki)?;
+    spki.subject_public_key.as_bytes().ok_or_else(|| der::ErrorKind::Failed.into())
 }
