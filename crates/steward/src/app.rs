@@ -134,7 +134,11 @@ impl App {
     }
 
     /// The whole way of one request.
-    pub async fn certify(self: &Arc<Self>, request: Request, profile: &Arc<Entry>) -> Result<Certified, Denied> {
+    pub async fn certify(
+        self: &Arc<Self>,
+        request: Request,
+        profile: &Arc<Entry>,
+    ) -> Result<Certified, Denied> {
         let nonce_fresh = self.spend_nonce(&request)?;
         let mut certified = self.attempt(request.clone(), profile.clone(), nonce_fresh).await;
         if let Err(Denied::Refused(refusal)) = &certified
@@ -145,7 +149,9 @@ impl App {
         }
         match &certified {
             Ok(_) => self.issued.inc(),
-            Err(Denied::Refused(refusal)) => self.refused.get_or_create(&Reason { reason: refusal.code() }).inc(),
+            Err(Denied::Refused(refusal)) => {
+                self.refused.get_or_create(&Reason { reason: refusal.code() }).inc()
+            }
             Err(Denied::Problem(_)) => 0,
         };
         certified
@@ -168,7 +174,7 @@ impl App {
                 endorsements: &endorsements,
                 revocations: &revocations,
             };
-            let authority = entry.authority().clone();
+            let authority = entry.issuers().newest.clone();
             let circumstances = Circumstances { nonce_fresh, now: app.now(), serial: &serial };
             let (result, issued) = certify(&request, &entry.profile, &authority, &rules, circumstances)?;
             Ok(Certified { request, result, issued, authority })
@@ -196,7 +202,8 @@ impl App {
             return false;
         }
         let key: String = wanted.iter().map(|wanted| wanted.name.as_str()).collect::<Vec<_>>().join(" ");
-        let flight = |app: &Self| app.fetching.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let flight =
+            |app: &Self| app.fetching.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(mut landed) = flight(self) {
             // An error says that the sender is gone: the flight has landed.
             let _ = landed.changed().await;
@@ -219,17 +226,17 @@ fn lacks_endorsements(refusal: &Refusal) -> bool {
 fn nonces(settings: &Settings) -> Result<Nonces, Failure> {
     let nonce = &settings.nonce;
     let key = match &nonce.key {
-        Some(path) => std::fs::read(path)
-            .map_err(|error| Failure::refused(format!("cannot read the key of nonces `{}`: {error}", path.display())))?,
+        Some(path) => std::fs::read(path).map_err(|error| {
+            Failure::refused(format!("cannot read the key of nonces `{}`: {error}", path.display()))
+        })?,
         None => [random(), random()]
             .into_iter()
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| Failure::broken("there is no randomness"))?
             .concat(),
     };
-    Nonces::new(&key, nonce.lifetime_seconds, nonce.spent_most).map_err(|error| {
-        Failure::of(&error).hint("`head -c 32 /dev/urandom` makes one".to_owned())
-    })
+    Nonces::new(&key, nonce.lifetime_seconds, nonce.spent_most)
+        .map_err(|error| Failure::of(&error).hint("`head -c 32 /dev/urandom` makes one".to_owned()))
 }
 
 /// Sixteen random bytes.

@@ -44,25 +44,30 @@ pub fn mistake(status: StatusCode, code: &'static str, detail: impl Into<String>
 
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Malformed(_) | Refusal::NotARequest { .. } | Refusal::TooMany { .. } | Refusal::Slug { .. } => {
-            StatusCode::BAD_REQUEST
-        }
+        Refusal::Malformed(_)
+        | Refusal::NotARequest { .. }
+        | Refusal::TooMany { .. }
+        | Refusal::Slug { .. } => StatusCode::BAD_REQUEST,
         Refusal::NoEvidence => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::Evidence(rejection) if rejection.class() == attest::reason::Class::Malformed => {
             StatusCode::BAD_REQUEST
         }
-        Refusal::Evidence(_) | Refusal::LabOnly { .. } | Refusal::Revoked { .. } | Refusal::NoTimeLeft { .. } => {
-            StatusCode::FORBIDDEN
-        }
-        Refusal::ClockEarly { .. } | Refusal::ClockLate { .. } | Refusal::ClockAbsurd { .. } | Refusal::Signing(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Refusal::Evidence(_)
+        | Refusal::LabOnly { .. }
+        | Refusal::Revoked { .. }
+        | Refusal::NoTimeLeft { .. } => StatusCode::FORBIDDEN,
+        Refusal::ClockEarly { .. }
+        | Refusal::ClockLate { .. }
+        | Refusal::ClockAbsurd { .. }
+        | Refusal::Signing(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 fn title(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::Malformed(_) | Refusal::NotARequest { .. } | Refusal::TooMany { .. } => "The request does not decode",
+        Refusal::Malformed(_) | Refusal::NotARequest { .. } | Refusal::TooMany { .. } => {
+            "The request does not decode"
+        }
         Refusal::NoEvidence => "The request carries no evidence",
         Refusal::Evidence(_) => "The evidence is refused",
         Refusal::Slug { .. } => "The name cannot stand in a certificate",

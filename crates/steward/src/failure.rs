@@ -11,6 +11,12 @@ pub struct Failure {
     hint: Option<String>,
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl Failure {
     /// Refused, or a mistake in what was asked: exit code 1.
     pub fn refused(message: impl Into<String>) -> Self {

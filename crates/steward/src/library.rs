@@ -142,7 +142,7 @@ impl Library {
             }
         }
         self.reload().unwrap_or_else(|failure| {
-            tracing::error!(?failure, "the endorsements at hand stay as they were");
+            tracing::error!(%failure, "the endorsements at hand stay as they were");
             false
         })
     }
@@ -158,7 +158,7 @@ impl Library {
             true => match self.reload() {
                 Ok(true) => tracing::info!("read the cache of endorsements again"),
                 Ok(false) => {}
-                Err(failure) => tracing::error!(?failure, "the endorsements at hand stay as they were"),
+                Err(failure) => tracing::error!(%failure, "the endorsements at hand stay as they were"),
             },
         }
     }

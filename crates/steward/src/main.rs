@@ -7,7 +7,8 @@ use steward::cli::Cli;
 use steward::command::{self, Environment};
 
 fn main() -> ExitCode {
-    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let environment = Environment { variables: variables.collect(), clock: Arc::new(now) };
     let arguments = match steward::settings::old::expand(std::env::args().collect()) {
         Ok(arguments) => arguments,

@@ -150,7 +150,10 @@ mod tests {
     fn what_is_spent_is_bounded_and_forgotten() {
         let nonces = Nonces::new(&[7; 32], 300, 2).expect("a good key");
         let spend = |number: u8, now| nonces.spend(&nonces.give([number; 16], now).0, now);
-        assert_eq!((spend(1, NOW), spend(2, NOW), spend(3, NOW)), (Verdict::Fresh, Verdict::Fresh, Verdict::Full));
+        assert_eq!(
+            (spend(1, NOW), spend(2, NOW), spend(3, NOW)),
+            (Verdict::Fresh, Verdict::Fresh, Verdict::Full)
+        );
         assert_eq!(spend(4, later(301)), Verdict::Fresh);
     }
 }

@@ -1,32 +1,28 @@
-//! The kinds of certificates that are issued: each with its key, its certificates, its policy and its template.
+//! The kinds of certificates that are issued: each with its authority, its policy and its template.
 
 use crate::ca::Authority;
-use crate::ca::certificate::{Contents, extension, identify, subject_key_id};
-use crate::ca::source::KeySource;
-use crate::ca::{Signer, SigningError};
+use crate::ca::ceremony::throwaway;
+use crate::ca::directory::{Directory, Generations, read_certificates};
+use crate::ca::pkcs11::{AddressError, Libraries};
+use crate::ca::source::{KeySource, Surroundings};
 use crate::command::Environment;
 use crate::failure::Failure;
 use crate::issue::serial::Serial;
 use crate::issue::template::Template;
 use crate::issue::{Grade, Profile};
 use crate::settings::{ProfileSettings, Settings, old};
-use attest::crypto::PublicKey;
 use attest::policy::Policy;
-use attest::time::{Time, Window};
-use der::Encode;
+use attest::time::Time;
+use attest::x509::certificate::Certificate;
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::str::FromStr;
-use std::sync::Arc;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
-
-/// How long a throw-away authority is valid.
-const THROWAWAY_SECONDS: u64 = 365 * 24 * 60 * 60;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// All profiles.
 pub struct Profiles {
     entries: Vec<Arc<Entry>>,
     default: usize,
+    environment: Environment,
+    libraries: Libraries,
 }
 
 /// One profile, ready to issue.
@@ -39,20 +35,44 @@ pub struct Entry {
     pub policy_text: String,
     /// Launch measurements that are accepted; empty leaves it to the policy.
     pub measurements: BTreeSet<Vec<u8>>,
-    authority: Arc<Authority>,
+    source: Source,
+    issuers: RwLock<Arc<Issuers>>,
+}
+
+/// Who issues, and who issued before.
+#[derive(Clone, Debug)]
+pub struct Issuers {
+    /// Who issues.
+    pub newest: Arc<Authority>,
+    /// All that are valid, the newest first.
+    pub all: Vec<Arc<Authority>>,
+    /// Their roots; those that overlap are all here.
+    pub roots: Vec<Certificate>,
+}
+
+/// Where an authority is kept.
+enum Source {
+    /// A folder with generations of keys.
+    Directory(Directory),
+    /// One key, one chain; or a throw-away one. Opened once.
+    Fixed,
 }
 
 impl Profiles {
-    /// Opens keys, certificates and policies.
+    /// Opens authorities and policies.
     pub fn open(settings: &Settings, environment: &Environment) -> Result<Self, Failure> {
+        let libraries = Libraries::default();
+        let variable = |name: &str| environment.variable(name);
+        let surroundings = Surroundings { environment: &variable, libraries: &libraries };
         let open = |(name, profile): (&String, &ProfileSettings)| {
-            Entry::open(name, profile, environment).map(Arc::new)
+            let entry = Entry::open(name, profile, &surroundings, (environment.clock)());
+            entry.map(Arc::new).map_err(|failure| failure.within(&format!("profile `{name}`")))
         };
         let entries: Vec<Arc<Entry>> = settings.profiles.iter().map(open).collect::<Result<_, _>>()?;
         roots_differ(&entries)?;
         let default = settings.default_profile.as_ref();
         let default = default.and_then(|name| entries.iter().position(|entry| entry.profile.name == *name));
-        Ok(Self { entries, default: default.unwrap_or(0) })
+        Ok(Self { entries, default: default.unwrap_or(0), environment: environment.clone(), libraries })
     }
 
     /// The profile of this name, or the one of requests that name none.
@@ -67,48 +87,96 @@ impl Profiles {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.iter()
     }
+
+    /// Looks for new generations of keys; blocks. A fault leaves a profile as it is.
+    pub fn reload(&self) {
+        let variable = |name: &str| self.environment.variable(name);
+        let surroundings = Surroundings { environment: &variable, libraries: &self.libraries };
+        for entry in &self.entries {
+            if let Err(failure) = entry.reload(&surroundings, (self.environment.clock)()) {
+                tracing::error!(profile = entry.profile.name, %failure, "the authority stays as it was");
+            }
+        }
+    }
 }
 
 impl Entry {
-    /// Who issues.
-    pub fn authority(&self) -> &Arc<Authority> {
-        &self.authority
+    /// Who issues, and who issued before.
+    pub fn issuers(&self) -> Arc<Issuers> {
+        self.issuers.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn open(name: &str, settings: &ProfileSettings, environment: &Environment) -> Result<Self, Failure> {
-        let within = |failure: Failure| failure.within(&format!("profile `{name}`"));
-        let policy_text = policy_text(&settings.policy).map_err(within)?;
-        let policy = Policy::from_toml(&policy_text).map_err(|error| {
-            within(Failure::refused(format!("policy `{}`: {error}", settings.policy)))
-        })?;
+    fn open(
+        name: &str,
+        settings: &ProfileSettings,
+        surroundings: &Surroundings<'_>,
+        now: Time,
+    ) -> Result<Self, Failure> {
+        let policy_text = policy_text(&settings.policy)?;
+        let policy = Policy::from_toml(&policy_text)
+            .map_err(|error| Failure::refused(format!("policy `{}`: {error}", settings.policy)))?;
         let template = Template::try_from(settings.template.clone())
-            .map_err(|error| within(Failure::of(&error).hint(error.hint().to_owned())))?;
-        let measurements = settings.measurements.iter().map(|text| unhex(text));
-        let measurements = measurements.collect::<Option<_>>();
-        let measurements =
-            measurements.ok_or_else(|| within(Failure::refused("a measurement is not hexadecimal")))?;
-        let profile = Profile {
-            name: name.to_owned(),
-            grade: settings.grade,
-            lifetime: settings.lifetime_seconds,
-            backdate: settings.backdate_seconds,
-            template,
-        };
-        let authority = Arc::new(authority(name, settings, environment).map_err(within)?);
-        Ok(Self { profile, policy: Arc::new(policy), policy_text, measurements, authority })
+            .map_err(|error| Failure::of(&error).hint(error.hint().to_owned()))?;
+        let measurements = settings.measurements.iter().map(|text| unhex(text)).collect::<Option<_>>();
+        let (source, issuers) = authority(name, settings, surroundings, now)?;
+        Ok(Self {
+            profile: Profile {
+                name: name.to_owned(),
+                grade: settings.grade,
+                lifetime: settings.lifetime_seconds,
+                backdate: settings.backdate_seconds,
+                template,
+            },
+            policy: Arc::new(policy),
+            policy_text,
+            measurements: measurements.ok_or_else(|| Failure::refused("a measurement is not hexadecimal"))?,
+            source,
+            issuers: RwLock::new(Arc::new(issuers)),
+        })
+    }
+
+    fn reload(&self, surroundings: &Surroundings<'_>, now: Time) -> Result<(), Failure> {
+        let Source::Directory(directory) = &self.source else { return Ok(()) };
+        let fresh: Issuers = generations(directory, surroundings, now)?.into();
+        let mut issuers = self.issuers.write().unwrap_or_else(PoisonError::into_inner);
+        if fresh.newest.issuing().der() != issuers.newest.issuing().der() {
+            tracing::info!(profile = self.profile.name, "{:?} issues from now on", fresh.newest);
+        }
+        *issuers = Arc::new(fresh);
+        Ok(())
+    }
+}
+
+impl From<Authority> for Issuers {
+    fn from(authority: Authority) -> Self {
+        let roots = authority.root().or(authority.chain().last()).cloned().into_iter().collect();
+        let newest = Arc::new(authority);
+        Self { all: vec![newest.clone()], newest, roots }
+    }
+}
+
+impl From<Generations> for Issuers {
+    fn from(generations: Generations) -> Self {
+        let all: Vec<Arc<Authority>> = generations.authorities.into_iter().map(Arc::new).collect();
+        // A folder without valid authorities does not open.
+        Self { newest: all[0].clone(), all, roots: generations.roots }
     }
 }
 
 /// A production root that a lab certificate chains to would be no production root.
 fn roots_differ(entries: &[Arc<Entry>]) -> Result<(), Failure> {
-    let roots = |grade| {
+    let keys = |grade: Grade| {
         let of_grade = entries.iter().filter(move |entry| entry.profile.grade == grade);
-        of_grade.flat_map(|entry| entry.authority.chain().iter().map(|certificate| certificate.spki().to_vec()))
+        let issuers = of_grade.map(|entry| entry.issuers());
+        issuers.flat_map(|issuers| {
+            let chains = issuers.all.iter().flat_map(|authority| authority.chain());
+            chains.chain(&issuers.roots).map(|certificate| certificate.spki().to_vec()).collect::<Vec<_>>()
+        })
     };
-    let production: BTreeSet<Vec<u8>> = roots(Grade::Production).collect();
-    match roots(Grade::Lab).any(|key| production.contains(&key)) {
+    let production: BTreeSet<Vec<u8>> = keys(Grade::Production).collect();
+    match keys(Grade::Lab).any(|key| production.contains(&key)) {
         true => Err(Failure::refused("a lab profile and a production profile share a key").hint(
-            "lab certificates must never chain to a production root: make another with `steward ca init`"
+            "lab certificates never chain to a production root: make another with `steward ca init`"
                 .to_owned(),
         )),
         false => Ok(()),
@@ -129,47 +197,53 @@ fn policy_text(policy: &str) -> Result<String, Failure> {
     }
 }
 
-fn authority(name: &str, settings: &ProfileSettings, environment: &Environment) -> Result<Authority, Failure> {
-    let source: KeySource = settings.key.parse().map_err(|error: crate::ca::pkcs11::AddressError| {
-        Failure::refused(error.to_string()).hint(error.hint().to_owned())
-    })?;
-    let signer = source
-        .open(&|variable| environment.variable(variable))
-        .map_err(|error| Failure::refused(error.to_string()).hint(error.hint().to_owned()))?;
-    let chain = match (&settings.certificates, &source) {
-        (None, KeySource::Throwaway) => {
-            let now = (environment.clock)();
-            vec![throwaway(name, signer.as_ref(), settings.grade, now).map_err(|error| Failure::of(&error))?]
+fn authority(
+    name: &str,
+    settings: &ProfileSettings,
+    surroundings: &Surroundings<'_>,
+    now: Time,
+) -> Result<(Source, Issuers), Failure> {
+    match (&settings.authority, &settings.key, &settings.certificates) {
+        (Some(path), None, None) => {
+            let directory = Directory::new(path);
+            let issuers = generations(&directory, surroundings, now)?.into();
+            Ok((Source::Directory(directory), issuers))
         }
-        (None, _) => return Err(Failure::refused("`certificates` is not set")),
-        (Some(path), _) => certificates(path)?,
-    };
-    Authority::new(signer, &chain).map_err(|error| Failure::of(&error).hint(error.hint().to_owned()))
+        (None, Some(key), None) if key == THROWAWAY && settings.grade == Grade::Lab => {
+            let random = crate::app::random().map_err(|refusal| Failure::broken(refusal.to_string()))?;
+            let authority =
+                throwaway(&format!("Throw-away authority of {name}"), now, &Serial::random(random));
+            Ok((Source::Fixed, authority.map_err(|error| Failure::of(&error))?.into()))
+        }
+        (None, Some(key), Some(path)) => {
+            let hinted = |error: &(dyn std::error::Error + 'static), hint: &str| {
+                Failure::of(error).hint(hint.to_owned())
+            };
+            let source: KeySource =
+                key.parse().map_err(|error: AddressError| hinted(&error, error.hint()))?;
+            let signer = source.open(surroundings).map_err(|error| hinted(&error, error.hint()))?;
+            let chain = read_certificates(path).map_err(|error| hinted(&error, error.hint()))?;
+            let authority = Authority::new(signer, &chain).map_err(|error| hinted(&error, error.hint()))?;
+            Ok((Source::Fixed, authority.into()))
+        }
+        _ => Err(Failure::refused("it is not clear which key signs").hint(
+            "set `authority` to a folder of `steward ca init`, or both `key` and `certificates`; \
+             `key = \"throwaway:\"` alone will do for a lab"
+                .to_owned(),
+        )),
+    }
 }
 
-fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
-    let failed = |reason: String| Failure::refused(format!("cannot read certificates from `{}`: {reason}", path.display()));
-    let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let blocks = attest::pem::decode(&text).map_err(|error| failed(error.to_string()))?;
-    Ok(blocks.into_iter().filter(|block| block.label == "CERTIFICATE").map(|block| block.bytes).collect())
+fn generations(
+    directory: &Directory,
+    surroundings: &Surroundings<'_>,
+    now: Time,
+) -> Result<Generations, Failure> {
+    directory.open(surroundings, now).map_err(|error| Failure::of(&error).hint(error.hint().to_owned()))
 }
 
-/// A root of a key that nobody keeps.
-fn throwaway(name: &str, signer: &dyn Signer, grade: Grade, now: Time) -> Result<Vec<u8>, SigningError> {
-    let key = PublicKey::from_spki(signer.spki()).map_err(|_| SigningError::Provider)?;
-    let subject = x509_cert::name::Name::from_str(&format!("CN=Throw-away authority of {name}"))?.to_der()?;
-    let mut random = [0; 16];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| SigningError::Provider)?;
-    let extensions = vec![
-        subject_key_id(&identify(key.bits()))?,
-        extension(true, &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))?,
-        extension(true, &BasicConstraints { ca: true, path_len_constraint: Some(0) })?,
-        grade.policy()?,
-    ];
-    let validity = Window { from: now, to: Time(now.0 + THROWAWAY_SECONDS) };
-    let (issuer, serial) = (subject.as_slice(), &Serial::random(random));
-    Contents { serial, issuer, validity, subject: issuer, spki: signer.spki(), extensions }.sign(signer)
-}
+/// A key that nobody keeps.
+pub const THROWAWAY: &str = "throwaway:";
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect::<Option<_>>()?;

@@ -7,6 +7,7 @@ use crate::command::Environment;
 use crate::failure::Failure;
 use crate::issue::template::TemplateFile;
 use crate::issue::{BACKDATE, Grade, LIFETIME};
+use crate::profiles::THROWAWAY;
 use serde::Deserialize;
 use service::settings::Sources;
 use std::collections::BTreeMap;
@@ -42,6 +43,26 @@ pub struct Settings {
     /// Threads that verify and sign.
     #[serde(default)]
     pub crypto: CryptoSettings,
+    /// The database of what was issued and refused; none without it.
+    #[serde(default)]
+    pub inventory: Option<crate::inventory::Settings>,
+    /// The log whose lines vouch for each other; none without it.
+    #[serde(default)]
+    pub audit: Option<AuditSettings>,
+}
+
+/// The audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditSettings {
+    /// Its folder.
+    pub directory: PathBuf,
+    /// A file of this size is closed, and the next begun.
+    #[serde(default = "rotate_bytes")]
+    pub rotate_bytes: u64,
+    /// When lines are flushed to the disk.
+    #[serde(default = "sync")]
+    pub sync: service::audit::Sync,
 }
 
 /// One kind of certificate.
@@ -50,8 +71,12 @@ pub struct Settings {
 pub struct ProfileSettings {
     /// What its certificates are good for.
     pub grade: Grade,
-    /// The key that signs: a path, `env:NAME`, `credential:NAME`, `pkcs11:…` (RFC 7512) or `throwaway:`.
-    pub key: String,
+    /// A folder of `steward ca`, with generations of keys and certificates.
+    #[serde(default)]
+    pub authority: Option<PathBuf>,
+    /// Instead, one key: a path, `env:NAME`, `credential:NAME`, `pkcs11:…` (RFC 7512) or `throwaway:`.
+    #[serde(default)]
+    pub key: Option<String>,
     /// Certificates of that key, the issuing one first, as PEM; not for a throw-away key.
     #[serde(default)]
     pub certificates: Option<PathBuf>,
@@ -170,8 +195,8 @@ impl Settings {
     /// Every key becomes a throw-away one: development may not touch what production signs with.
     fn make_throwaway(&mut self) {
         for profile in self.profiles.values_mut() {
-            "throwaway:".clone_into(&mut profile.key);
-            profile.certificates = None;
+            (profile.authority, profile.certificates) = (None, None);
+            profile.key = Some(THROWAWAY.to_owned());
             profile.grade = Grade::Lab;
         }
     }
@@ -187,7 +212,10 @@ impl Settings {
                 return refused("there are several profiles and no default", "set `default_profile`");
             }
             Some(name) if !self.profiles.contains_key(name) => {
-                return refused(&format!("the default profile `{name}` is not set"), "add it, or name another");
+                return refused(
+                    &format!("the default profile `{name}` is not set"),
+                    "add it, or name another",
+                );
             }
             _ => {}
         }
@@ -237,4 +265,12 @@ fn lifetime() -> u64 {
 
 fn backdate() -> u64 {
     BACKDATE
+}
+
+fn rotate_bytes() -> u64 {
+    64 << 20
+}
+
+fn sync() -> service::audit::Sync {
+    service::audit::Sync::Always
 }

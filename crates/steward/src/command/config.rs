@@ -14,7 +14,7 @@ pub fn check(config: Option<PathBuf>, environment: &Environment) -> Result<(), F
     let profiles = Profiles::open(&settings, environment)?;
     service::server::Service::new("steward", settings.server.clone()).map_err(|error| Failure::of(&error))?;
     for entry in profiles.iter() {
-        let issuing = entry.authority().issuing().common_name().to_owned();
+        let issuing = entry.issuers().newest.issuing().common_name().to_owned();
         output::data(&format!(
             "profile {}: {:?}, issued by `{issuing}` for {} s at most\n",
             entry.profile.name, entry.profile.grade, entry.profile.lifetime

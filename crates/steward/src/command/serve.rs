@@ -4,6 +4,7 @@ use super::Environment;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::issue::{Grade, check_clock};
+use crate::profiles::{Entry, THROWAWAY};
 use crate::router;
 use crate::settings::Settings;
 use service::lifecycle;
@@ -31,14 +32,16 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
     app.count_in(service.metrics());
     let watched = app.clone();
     service.readiness().check("authority", move || {
-        let late = |entry: &Arc<crate::profiles::Entry>| check_clock(entry.authority(), watched.now()).err();
+        let late = |entry: &Arc<Entry>| check_clock(&entry.issuers().newest, watched.now()).err();
         watched.profiles.iter().find_map(late).map_or(Ok(()), |refusal| Err(refusal.to_string()))
     });
     let bound = service.bind().map_err(failed)?;
     tokio::spawn(tend(app.clone()));
-    let reload = || match app.library.reload() {
-        Ok(_) => tracing::info!("read the cache of endorsements again"),
-        Err(failure) => tracing::error!(?failure, "the endorsements at hand stay as they were"),
+    let reload = || {
+        app.profiles.reload();
+        if let Err(failure) = app.library.reload() {
+            tracing::error!(%failure, "the endorsements at hand stay as they were");
+        }
     };
     bound.run(router::router(app.clone()), reload, lifecycle::stopped()).await;
     Ok(())
@@ -46,21 +49,25 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
 
 fn start(settings: &Settings) -> Result<Service, Failure> {
     let server = settings.server.clone();
-    let throwaway = settings.profiles.values().all(|profile| profile.key == "throwaway:");
+    let throwaway = settings.profiles.values().all(|profile| profile.key.as_deref() == Some(THROWAWAY));
     if server.tls.is_some() || !throwaway {
         if server.tls.is_none() {
             tracing::warn!("no TLS is set: only a proxy that ends TLS may reach this server");
         }
         return Service::new("steward", server).map_err(failed);
     }
-    let (tls, certificate) = Tls::self_made(&["localhost".to_owned()]).map_err(|error| failed(error.into()))?;
-    tracing::warn!("TLS with a throw-away certificate:\n{}", attest::pem::encode("CERTIFICATE", &certificate));
+    let (tls, certificate) =
+        Tls::self_made(&["localhost".to_owned()]).map_err(|error| failed(error.into()))?;
+    tracing::warn!(
+        "TLS with a throw-away certificate:\n{}",
+        attest::pem::encode("CERTIFICATE", &certificate)
+    );
     Ok(Service::with_tls("steward", server, Some(tls)))
 }
 
 /// Says what certificates will be worth.
-fn tell(entry: &crate::profiles::Entry, now: attest::time::Time) {
-    let (name, authority) = (&entry.profile.name, entry.authority());
+fn tell(entry: &Entry, now: attest::time::Time) {
+    let (name, authority) = (&entry.profile.name, entry.issuers().newest.clone());
     tracing::info!(profile = name, grade = ?entry.profile.grade, valid = %authority.validity().to, "{authority:?}");
     if entry.profile.grade == Grade::Lab {
         tracing::warn!(profile = name, "certificates of this profile prove nothing to production");
@@ -68,7 +75,7 @@ fn tell(entry: &crate::profiles::Entry, now: attest::time::Time) {
     if entry.policy.accept.legacy_enarx {
         tracing::warn!(profile = name, "evidence of old keeps is accepted, which proves no workload");
     }
-    if let Err(refusal) = check_clock(authority, now) {
+    if let Err(refusal) = check_clock(&authority, now) {
         tracing::error!(profile = name, hint = refusal.hint(), "nothing will be issued: {refusal}");
     }
 }
@@ -79,7 +86,11 @@ async fn tend(app: Arc<App>) {
     loop {
         ticks.tick().await;
         let app = app.clone();
-        let _ = tokio::task::spawn_blocking(move || app.library.tend(app.now())).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            app.profiles.reload();
+            app.library.tend(app.now());
+        })
+        .await;
     }
 }
 

@@ -14,6 +14,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
 use service::problem::Problem;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How long answers may be kept, and how soon a SPIFFE bundle is asked for again: rotation overlaps by far longer.
@@ -42,15 +43,16 @@ pub async fn roots(
         None => app.profiles.iter().collect(),
     };
     if media == JSON {
-        let roots: Vec<Root> = entries.into_iter().map(|entry| describe(entry)).collect();
+        let roots: Vec<Root> = entries.into_iter().flat_map(|entry| describe(entry)).collect();
         return Ok(answer(JSON, KEEP, Json(roots)));
     }
-    let production = |entry: &&Arc<Entry>| asked.profile.is_some() || entry.profile.grade == Grade::Production;
-    let mut pems: Vec<String> =
-        entries.into_iter().filter(production).map(|entry| pem(anchor(entry))).collect();
-    pems.sort();
-    pems.dedup();
-    Ok(answer(PEM_CHAIN, KEEP, pems.concat()))
+    let production =
+        |entry: &&Arc<Entry>| asked.profile.is_some() || entry.profile.grade == Grade::Production;
+    let issuers = entries.into_iter().filter(production).map(|entry| entry.issuers());
+    // Profiles may share a root.
+    let pems: BTreeSet<String> =
+        issuers.flat_map(|issuers| issuers.roots.iter().map(pem).collect::<Vec<_>>()).collect();
+    Ok(answer(PEM_CHAIN, KEEP, pems.into_iter().collect::<String>()))
 }
 
 /// The bundle of the trust domain (SPIFFE Trust Domain and Bundle section 4): a JWK set of X.509 authorities.
@@ -60,29 +62,25 @@ pub async fn spiffe_bundle(
 ) -> Result<Response, Problem> {
     let domain = app.profile(asked.profile.as_deref())?.profile.template.trust_domain();
     let grade = app.profile(asked.profile.as_deref())?.profile.grade;
-    let of_domain = |entry: &&Arc<Entry>| {
-        entry.profile.template.trust_domain() == domain && entry.profile.grade == grade
-    };
-    let keys = app.profiles.iter().filter(of_domain).filter_map(|entry| jwk(anchor(entry)));
-    let bundle = serde_json::json!({ "keys": keys.collect::<Vec<_>>(), "spiffe_refresh_hint": REFRESH_SECONDS });
+    let of_domain =
+        |entry: &&Arc<Entry>| entry.profile.template.trust_domain() == domain && entry.profile.grade == grade;
+    let issuers = app.profiles.iter().filter(of_domain).map(|entry| entry.issuers());
+    let keys: Vec<_> =
+        issuers.flat_map(|issuers| issuers.roots.iter().filter_map(jwk).collect::<Vec<_>>()).collect();
+    let bundle = serde_json::json!({ "keys": keys, "spiffe_refresh_hint": REFRESH_SECONDS });
     Ok(answer(JSON, KEEP, Json(bundle)))
 }
 
-fn describe(entry: &Entry) -> Root {
-    let root = anchor(entry);
-    Root {
+fn describe(entry: &Entry) -> Vec<Root> {
+    let issuers = entry.issuers();
+    let root = |root: &Certificate| Root {
         profile: entry.profile.name.clone(),
         grade: entry.profile.grade,
         sha256: hex(root.digest()),
         not_after: root.validity().to.to_string(),
         certificate: pem(root),
-    }
-}
-
-/// The root, or the nearest to it that is known here.
-fn anchor(entry: &Entry) -> &Certificate {
-    let authority = entry.authority();
-    authority.root().or(authority.chain().last()).unwrap_or_else(|| authority.issuing())
+    };
+    issuers.roots.iter().map(root).collect()
 }
 
 fn pem(certificate: &Certificate) -> String {

@@ -19,7 +19,8 @@ use std::sync::Arc;
 /// PKCS#10, DER (RFC 5967).
 pub const PKCS10: &str = "application/pkcs10";
 /// PKCS#10, PEM, as others say it.
-const PEM_REQUEST: [&str; 3] = ["application/x-pem-file", "application/pem-certificate-request", "text/plain"];
+const PEM_REQUEST: [&str; 3] =
+    ["application/x-pem-file", "application/pem-certificate-request", "text/plain"];
 /// PEM: the certificate first, then those above it (RFC 8555 section 9.1).
 pub const PEM_CHAIN: &str = "application/pem-certificate-chain";
 /// DER: `SEQUENCE OF Certificate`, the issuer first (RFC 6066 section 10.1).

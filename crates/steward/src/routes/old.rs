@@ -41,8 +41,12 @@ pub async fn certify(
             bundle(&app, requests, &profile).await.map_err(|denied| denied.problem(true))?
         }
         _ => {
-            return Err(mistake(StatusCode::BAD_REQUEST, "media-type", "the media type is neither of the two")
-                .hint(format!("send {PKCS10} or {BUNDLE}")));
+            return Err(mistake(
+                StatusCode::BAD_REQUEST,
+                "media-type",
+                "the media type is neither of the two",
+            )
+            .hint(format!("send {PKCS10} or {BUNDLE}")));
         }
     };
     let media = HeaderValue::from_static("application/octet-stream");
@@ -56,5 +60,5 @@ async fn bundle(app: &Arc<App>, requests: Vec<Request>, profile: &Arc<Entry>) ->
         issued.push(app.certify(request, profile).await?.issued.certificate);
     }
     let issued: Vec<&[u8]> = issued.iter().map(Vec::as_slice).collect();
-    Ok(bundle_answer(profile.authority(), &issued))
+    Ok(bundle_answer(&profile.issuers().newest, &issued))
 }

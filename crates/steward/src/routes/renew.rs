@@ -36,8 +36,12 @@ pub async fn renew(
     let media = negotiate(&headers, &[PEM_CHAIN, PKI_PATH, JSON])?;
     let profile = app.profile(asked.profile.as_deref())?.clone();
     let Some(presented) = peer.certificates.first().cloned() else {
-        return Err(mistake(StatusCode::UNAUTHORIZED, "renew.certificate", "no client certificate was presented")
-            .hint("present the certificate that is to be renewed, or ask at /v1/certificates"));
+        return Err(mistake(
+            StatusCode::UNAUTHORIZED,
+            "renew.certificate",
+            "no client certificate was presented",
+        )
+        .hint("present the certificate that is to be renewed, or ask at /v1/certificates"));
     };
     let request = decode(&app, &headers, body).await?;
     let (shared, entry, asking) = (app.clone(), profile.clone(), request.clone());
@@ -53,14 +57,19 @@ pub async fn renew(
 /// Whether the certificate is one of this profile's, alive, not revoked, and of the workload that asks.
 fn prove(app: &App, entry: &Entry, request: &Request, presented: &[u8]) -> Result<(), &'static str> {
     let presented = Certificate::decode(presented).map_err(|_| "the client certificate does not decode")?;
-    let issuing = entry.authority().issuing();
-    if presented.issuer() != issuing.subject() || !presented.is_signed_by(issuing.key()) {
+    let issuers = entry.issuers();
+    let mut issuing = issuers.all.iter().map(|authority| authority.issuing());
+    let signed = |issuing: &Certificate| {
+        presented.issuer() == issuing.subject() && presented.is_signed_by(issuing.key())
+    };
+    if !issuing.any(signed) {
         return Err("the client certificate was not issued by this profile");
     }
     if !presented.validity().contains(app.now()) {
         return Err("the client certificate is not valid now");
     }
-    let serial = Serial::new(presented.serial()).map_err(|_| "the client certificate has no serial number")?;
+    let serial =
+        Serial::new(presented.serial()).map_err(|_| "the client certificate has no serial number")?;
     if app.revocations().of_certificate(&serial, request.workload(), None).is_some() {
         return Err("the client certificate is revoked");
     }
@@ -79,6 +88,9 @@ fn has_uri(certificate: &Certificate, wanted: &str) -> bool {
     let value = certificate.extension(SubjectAltName::OID.as_bytes());
     let names = value.and_then(|value| SubjectAltName::from_der(value).ok());
     names.is_some_and(|names| {
-        names.0.iter().any(|name| matches!(name, GeneralName::UniformResourceIdentifier(uri) if uri.as_str() == wanted))
+        names
+            .0
+            .iter()
+            .any(|name| matches!(name, GeneralName::UniformResourceIdentifier(uri) if uri.as_str() == wanted))
     })
 }

@@ -2,8 +2,9 @@
 
 use super::Settings;
 use crate::cli::Old;
-use crate::failure::Failure;
 use crate::command::Environment;
+use crate::failure::Failure;
+use crate::profiles::THROWAWAY;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -60,7 +61,10 @@ pub fn translate(flags: &Old) -> Result<Settings, Failure> {
             let policy = match &flags.config {
                 Some(path) => path.display().to_string(),
                 // The old Steward accepted any code on any machine without a policy; we do not.
-                None => return Err(Failure::refused("no policy is given").hint("name one with `--config FILE`".to_owned())),
+                None => {
+                    return Err(Failure::refused("no policy is given")
+                        .hint("name one with `--config FILE`".to_owned()));
+                }
             };
             let profile = profile("production", &key.display().to_string(), &policy, domain);
             let mut table = settings("production", profile);
@@ -68,7 +72,11 @@ pub fn translate(flags: &Old) -> Result<Settings, Failure> {
             table
         }
         (None, None, Some(_)) => development(domain),
-        _ => return Err(Failure::refused("neither key and certificate nor a host is given").hint("use `steward serve`, or give --key and --crt (STEWARD_KEY and STEWARD_CRT)".to_owned())),
+        _ => {
+            return Err(Failure::refused("neither key and certificate nor a host is given").hint(
+                "use `steward serve`, or give --key and --crt (STEWARD_KEY and STEWARD_CRT)".to_owned(),
+            ));
+        }
     };
     if let Some(san) = &flags.san {
         for profile in ["production", "lab"] {
@@ -85,7 +93,7 @@ pub fn translate(flags: &Old) -> Result<Settings, Failure> {
 
 /// Settings for development: a throw-away key, and certificates that only a lab takes.
 pub(super) fn development(domain: &str) -> Table {
-    settings("lab", profile("lab", "throwaway:", "lab", domain))
+    settings("lab", profile("lab", THROWAWAY, "lab", domain))
 }
 
 fn settings(name: &str, profile: Table) -> Table {
@@ -136,7 +144,7 @@ mod tests {
         };
         let settings = translate(&flags).expect("they are complete");
         let profile = &settings.profiles["production"];
-        assert_eq!((profile.key.as_str(), profile.policy.as_str()), ("ca.key", "policy.toml"));
+        assert_eq!((profile.key.as_deref(), profile.policy.as_str()), (Some("ca.key"), "policy.toml"));
         assert_eq!((profile.grade, profile.lifetime_seconds), (Grade::Production, 2_419_200));
         assert_eq!(profile.template.dns, ["keep.example"]);
         assert_eq!(settings.server.listen[0].to_string(), "[::]:8080");
