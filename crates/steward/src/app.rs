@@ -1,29 +1,36 @@
 //! What all requests share, and how one of them is certified: decode, spend the nonce, judge, issue, record.
 
 use crate::ca::Authority;
-use crate::certify::{Circumstances, Rules, certify};
+use crate::certify::{Circumstances, Rules, certify, judge};
 use crate::command::Environment;
 use crate::error::{self, mistake};
 use crate::failure::Failure;
+use crate::inventory::Inventory;
+use crate::inventory::revoked::{Revoked, RevokedError};
 use crate::issue::Issued;
 use crate::issue::serial::Serial;
 use crate::library::Library;
 use crate::nonce::{Nonces, Verdict};
+use crate::policy::live::InForce;
 use crate::profiles::{Entry, Profiles};
+use crate::records::{Asked, Records, RecordsError};
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::revocation::Revocations;
-use crate::settings::Settings;
+use crate::settings::{AuditSettings, Settings};
 use attest::reason::Class;
 use attest::result::AttestationResult;
 use attest::time::Time;
+use bytes::Bytes;
 use http::StatusCode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use service::audit;
 use service::metrics::{Metrics, Reason};
 use service::offload::{Offload, OffloadError};
 use service::problem::Problem;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -46,22 +53,35 @@ pub struct App {
     revocations: RwLock<Arc<Revocations>>,
     crypto: Offload,
     vendors: Offload,
+    records: Records,
+    revoked: Option<Revoked>,
     fetching: Mutex<HashMap<String, watch::Receiver<()>>>,
     issued: Counter,
     refused: Family<Reason, Counter>,
 }
 
+/// Who asks, and what was sent.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// The request's id, as in the log.
+    pub id: Arc<str>,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+    /// The body as it came.
+    pub body: Bytes,
+}
+
 /// A certificate, and what it was issued upon.
 #[derive(Debug)]
 pub struct Certified {
-    /// The request.
-    pub request: Request,
     /// What was proven.
     pub result: AttestationResult,
     /// The certificate.
     pub issued: Issued,
     /// Who issued it.
     pub authority: Arc<Authority>,
+    /// The checks that the policy to come would have failed.
+    pub warnings: Vec<&'static str>,
 }
 
 /// Why a request has no certificate.
@@ -75,7 +95,7 @@ pub enum Denied {
 
 impl App {
     /// Opens everything that settings name.
-    pub fn open(settings: &Settings, environment: &Environment) -> Result<Arc<Self>, Failure> {
+    pub async fn open(settings: &Settings, environment: &Environment) -> Result<Arc<Self>, Failure> {
         let threads = match settings.crypto.threads {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             threads => threads,
@@ -83,7 +103,9 @@ impl App {
         let start = |name, threads, queue| {
             Offload::start(name, threads, queue).map_err(|error| Failure::broken(error.to_string()))
         };
-        Ok(Arc::new(Self {
+        let records = records(settings, (environment.clock)()).await?;
+        let file = || settings.revocations.clone().map(Revoked::File);
+        let app = Arc::new(Self {
             profiles: Profiles::open(settings, environment)?,
             library: Library::open(&settings.endorsements)?,
             nonces: nonces(settings)?,
@@ -95,7 +117,11 @@ impl App {
             fetching: Mutex::default(),
             issued: Counter::default(),
             refused: Family::default(),
-        }))
+            revoked: records.inventory.clone().map(Revoked::Inventory).or_else(file),
+            records,
+        });
+        app.reload_revocations().await.map_err(|error| Failure::of(&error))?;
+        Ok(app)
     }
 
     /// Registers what is counted.
@@ -114,6 +140,20 @@ impl App {
     /// Everything that is revoked.
     pub fn revocations(&self) -> Arc<Revocations> {
         self.revocations.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads again what is revoked.
+    pub async fn reload_revocations(&self) -> Result<(), RevokedError> {
+        if let Some(revoked) = &self.revoked {
+            let fresh = revoked.load().await?;
+            *self.revocations.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        }
+        Ok(())
+    }
+
+    /// Where decisions are written down.
+    pub fn records(&self) -> &Records {
+        &self.records
     }
 
     /// The profile of this name, or the default.
@@ -136,25 +176,58 @@ impl App {
     /// The whole way of one request.
     pub async fn certify(
         self: &Arc<Self>,
-        request: Request,
+        asking: &Asking,
+        request: Result<Request, Refusal>,
         profile: &Arc<Entry>,
     ) -> Result<Certified, Denied> {
-        let nonce_fresh = self.spend_nonce(&request)?;
-        let mut certified = self.attempt(request.clone(), profile.clone(), nonce_fresh).await;
-        if let Err(Denied::Refused(refusal)) = &certified
-            && lacks_endorsements(refusal)
-            && self.fetch(&request).await
-        {
-            certified = self.attempt(request, profile.clone(), nonce_fresh).await;
-        }
-        match &certified {
-            Ok(_) => self.issued.inc(),
-            Err(Denied::Refused(refusal)) => {
-                self.refused.get_or_create(&Reason { reason: refusal.code() }).inc()
-            }
-            Err(Denied::Problem(_)) => 0,
+        let in_force = profile.policy.in_force();
+        let attempted = match &request {
+            Ok(request) => self.judge_and_issue(request, profile, &in_force).await,
+            Err(refusal) => Err(Denied::Refused(Box::new(refusal.clone()))),
         };
-        certified
+        let address = asking.address.map(|address| address.to_string());
+        let asked = Asked {
+            now: self.now(),
+            random: random()?.first_chunk().copied().unwrap_or_default(),
+            id: Some(&asking.id),
+            address: address.as_deref(),
+            body: &asking.body,
+            request: request.as_ref().ok(),
+            profile: Some(&profile.profile),
+            policy: &in_force.policy.policy.digest(),
+        };
+        match &attempted {
+            Ok(certified) => {
+                let record = asked.issued(&certified.result, &certified.issued, &certified.warnings);
+                self.records.keep(record, &asking.body).await.map_err(unrecorded)?;
+                self.issued.inc();
+            }
+            Err(Denied::Refused(refusal)) => {
+                self.refused.get_or_create(&Reason { reason: refusal.code() }).inc();
+                if let Err(error) = self.records.keep(asked.refused(refusal), &asking.body).await {
+                    tracing::error!(%error, "a refusal could not be written down");
+                }
+            }
+            Err(Denied::Problem(_)) => {}
+        }
+        attempted
+    }
+
+    /// Tries with the endorsements at hand, and once more with what vendors have.
+    async fn judge_and_issue(
+        self: &Arc<Self>,
+        request: &Request,
+        profile: &Arc<Entry>,
+        in_force: &Arc<InForce>,
+    ) -> Result<Certified, Denied> {
+        let nonce_fresh = self.spend_nonce(request).await?;
+        let attempt = || self.attempt(request.clone(), profile.clone(), in_force.clone(), nonce_fresh);
+        match attempt().await {
+            Err(Denied::Refused(refusal)) if lacks_endorsements(&refusal) && self.fetch(request).await => {
+                attempt().await
+            }
+            attempted => attempted,
+        }
     }
 
     /// Judges and issues, on the threads for it.
@@ -162,35 +235,50 @@ impl App {
         self: &Arc<Self>,
         request: Request,
         entry: Arc<Entry>,
+        in_force: Arc<InForce>,
         nonce_fresh: bool,
     ) -> Result<Certified, Denied> {
         let app = self.clone();
         let work = move || {
             let serial = Serial::random(random()?);
             let (endorsements, revocations) = (app.library.current(), app.revocations());
-            let rules = Rules {
-                policy: &entry.policy,
+            let rules = |policy| Rules {
+                policy,
                 measurements: &entry.measurements,
                 endorsements: &endorsements,
                 revocations: &revocations,
             };
-            let authority = entry.issuers().newest.clone();
-            let circumstances = Circumstances { nonce_fresh, now: app.now(), serial: &serial };
-            let (result, issued) = certify(&request, &entry.profile, &authority, &rules, circumstances)?;
-            Ok(Certified { request, result, issued, authority })
+            let (authority, now) = (entry.issuers().newest.clone(), app.now());
+            let circumstances = Circumstances { nonce_fresh, now, serial: &serial };
+            let policy = &in_force.policy.policy;
+            let (result, issued) =
+                certify(&request, &entry.profile, &authority, &rules(policy), circumstances)?;
+            let next = in_force.next.as_ref();
+            let next = next.map(|next| judge(&request, &rules(&next.policy), nonce_fresh, now));
+            let warnings = next.and_then(Result::err).map(|refusal| warnings(&refusal)).unwrap_or_default();
+            Ok(Certified { result, issued, authority, warnings })
         };
         self.crypto(work).await?
     }
 
-    /// Whether the nonce of the keep's claims is ours and was not spent before; it is now.
-    fn spend_nonce(&self, request: &Request) -> Result<bool, Denied> {
-        match request.nonce().map(|nonce| self.nonces.spend(nonce, self.now())) {
-            None | Some(Verdict::Stale) => Ok(false),
-            Some(Verdict::Fresh) => Ok(true),
-            Some(Verdict::Full) => Err(Denied::Problem(Box::new(
-                mistake(StatusCode::SERVICE_UNAVAILABLE, "nonce.full", "too many nonces are spent")
-                    .retry_after(Duration::from_secs(30)),
-            ))),
+    /// Whether the nonce of the keep's claims is ours and was not spent before; it is now. Replicas with an inventory share
+    /// what is spent.
+    async fn spend_nonce(&self, request: &Request) -> Result<bool, Denied> {
+        let Some(nonce) = request.nonce() else { return Ok(false) };
+        let now = self.now();
+        if let Some(inventory) = &self.records.inventory {
+            let Some(expires) = self.nonces.recognise(nonce, now) else { return Ok(false) };
+            let spent = inventory.spend_nonce(nonce, expires, now).await;
+            return spent.map_err(|error| unrecorded(error.into()));
+        }
+        match self.nonces.spend(nonce, now) {
+            Verdict::Stale => Ok(false),
+            Verdict::Fresh => Ok(true),
+            Verdict::Full => {
+                Err(mistake(StatusCode::SERVICE_UNAVAILABLE, "nonce.full", "too many nonces are spent")
+                    .retry_after(Duration::from_secs(30))
+                    .into())
+            }
         }
     }
 
@@ -216,6 +304,43 @@ impl App {
         self.fetching.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         fetched.unwrap_or(false)
     }
+}
+
+/// The checks that a refusal names, each once.
+fn warnings(refusal: &Refusal) -> Vec<&'static str> {
+    let mut ids: Vec<&'static str> = Vec::new();
+    match refusal.checks() {
+        Some(checks) => ids.extend(checks.failures().map(|check| check.reason.id())),
+        None => ids.push(refusal.code()),
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// What cannot be written down is not issued.
+fn unrecorded(error: RecordsError) -> Denied {
+    tracing::error!(%error, "a decision could not be written down");
+    mistake(StatusCode::SERVICE_UNAVAILABLE, "records", "the decision could not be written down")
+        .hint("try again later")
+        .retry_after(Duration::from_secs(5))
+        .into()
+}
+
+async fn records(settings: &Settings, now: Time) -> Result<Records, Failure> {
+    let audit = match &settings.audit {
+        None => None,
+        Some(AuditSettings { directory, rotate_bytes, sync }) => {
+            let settings =
+                audit::Settings { directory: directory.clone(), rotate_bytes: *rotate_bytes, sync: *sync };
+            Some(audit::Log::open(settings, now).map_err(|error| Failure::of(&error))?.0)
+        }
+    };
+    let inventory = match &settings.inventory {
+        None => None,
+        Some(settings) => Some(Inventory::open(settings).await.map_err(|error| Failure::of(&error))?),
+    };
+    Ok(Records { audit, inventory })
 }
 
 /// Whether vendors may have what is lacking.

@@ -21,6 +21,7 @@ pub mod library;
 pub mod memory;
 pub mod nonce;
 pub mod output;
+pub mod policy;
 pub mod profiles;
 pub mod records;
 pub mod refusal;

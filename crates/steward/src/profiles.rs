@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::issue::serial::Serial;
 use crate::issue::template::Template;
 use crate::issue::{Grade, Profile};
-use crate::settings::{ProfileSettings, Settings, old};
-use attest::policy::Policy;
+use crate::policy::live::Live;
+use crate::settings::{ProfileSettings, Settings};
 use attest::time::Time;
 use attest::x509::certificate::Certificate;
 use std::collections::BTreeSet;
@@ -29,10 +29,8 @@ pub struct Profiles {
 pub struct Entry {
     /// How certificates are issued.
     pub profile: Profile,
-    /// Which platforms are good enough.
-    pub policy: Arc<Policy>,
-    /// The policy as it was written.
-    pub policy_text: String,
+    /// Which platforms are good enough; may change.
+    pub policy: Live,
     /// Launch measurements that are accepted; empty leaves it to the policy.
     pub measurements: BTreeSet<Vec<u8>>,
     source: Source,
@@ -112,9 +110,8 @@ impl Entry {
         surroundings: &Surroundings<'_>,
         now: Time,
     ) -> Result<Self, Failure> {
-        let policy_text = policy_text(&settings.policy)?;
-        let policy = Policy::from_toml(&policy_text)
-            .map_err(|error| Failure::refused(format!("policy `{}`: {error}", settings.policy)))?;
+        let policy = Live::open(name, &settings.policy, settings.next_policy.as_deref())
+            .map_err(|error| Failure::of(&error))?;
         let template = Template::try_from(settings.template.clone())
             .map_err(|error| Failure::of(&error).hint(error.hint().to_owned()))?;
         let measurements = settings.measurements.iter().map(|text| unhex(text)).collect::<Option<_>>();
@@ -127,8 +124,7 @@ impl Entry {
                 backdate: settings.backdate_seconds,
                 template,
             },
-            policy: Arc::new(policy),
-            policy_text,
+            policy,
             measurements: measurements.ok_or_else(|| Failure::refused("a measurement is not hexadecimal"))?,
             source,
             issuers: RwLock::new(Arc::new(issuers)),
@@ -183,20 +179,6 @@ fn roots_differ(entries: &[Arc<Entry>]) -> Result<(), Failure> {
     }
 }
 
-/// A policy's file, or a profile of the verifier by name. A file of the old Steward knows nothing of claims, and means that
-/// evidence which is bound to the key alone is accepted.
-fn policy_text(policy: &str) -> Result<String, Failure> {
-    if let Some((_, text)) = attest::policy::PROFILES.iter().find(|(name, _)| *name == policy) {
-        return Ok((*text).to_owned());
-    }
-    let text = std::fs::read_to_string(policy)
-        .map_err(|error| Failure::refused(format!("cannot read the policy `{policy}`: {error}")))?;
-    match old::is_policy(&text) {
-        true => Ok(format!("{text}\n[accept]\ntees = [\"snp\", \"sgx\"]\nlegacy_enarx = true\n")),
-        false => Ok(text),
-    }
-}
-
 fn authority(
     name: &str,
     settings: &ProfileSettings,
@@ -247,5 +229,8 @@ pub const THROWAWAY: &str = "throwaway:";
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect::<Option<_>>()?;
-    (digits.len() % 2 == 0).then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

@@ -8,11 +8,17 @@ pub mod openapi;
 pub mod policy;
 pub mod renew;
 
+use crate::app::{App, Asking};
 use crate::error::mistake;
+use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
+use service::address::Caller;
+use service::body::Content;
+use service::observe::RequestId;
 use service::problem::Problem;
+use std::sync::Arc;
 
 /// Which profile is meant.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -20,6 +26,18 @@ use service::problem::Problem;
 pub struct Asked {
     /// Its name; the default one without it.
     pub profile: Option<String>,
+}
+
+impl FromRequest<Arc<App>> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request(mut request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let extensions = request.extensions_mut();
+        let id = extensions.get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
+        let address = extensions.get::<Caller>().and_then(|caller| caller.address);
+        let Content(body) = Content::from_request(request, app).await?;
+        Ok(Self { id, address, body })
+    }
 }
 
 /// The media type that the caller likes best among those offered; the first offered if it does not care (RFC 9110 section

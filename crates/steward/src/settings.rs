@@ -46,6 +46,9 @@ pub struct Settings {
     /// The database of what was issued and refused; none without it.
     #[serde(default)]
     pub inventory: Option<crate::inventory::Settings>,
+    /// Without an inventory: the file that lists what is revoked.
+    #[serde(default)]
+    pub revocations: Option<PathBuf>,
     /// The log whose lines vouch for each other; none without it.
     #[serde(default)]
     pub audit: Option<AuditSettings>,
@@ -82,6 +85,9 @@ pub struct ProfileSettings {
     pub certificates: Option<PathBuf>,
     /// The policy: a file, or `strict`, `standard` or `lab`.
     pub policy: String,
+    /// The policy to come: judged besides, and told of in records and log; it refuses nobody yet.
+    #[serde(default)]
+    pub next_policy: Option<String>,
     /// Launch measurements that are accepted, in hexadecimal; none leaves it to the policy.
     #[serde(default)]
     pub measurements: Vec<String>,

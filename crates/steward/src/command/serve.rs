@@ -4,6 +4,7 @@ use super::Environment;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::issue::{Grade, check_clock};
+use crate::policy::live::LOOK;
 use crate::profiles::{Entry, THROWAWAY};
 use crate::router;
 use crate::settings::Settings;
@@ -24,7 +25,7 @@ pub fn run(settings: Settings, environment: &Environment) -> Result<(), Failure>
 }
 
 async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
-    let app = App::open(&settings, environment)?;
+    let app = App::open(&settings, environment).await?;
     for entry in app.profiles.iter() {
         tell(entry, app.now());
     }
@@ -37,7 +38,9 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
     });
     let bound = service.bind().map_err(failed)?;
     tokio::spawn(tend(app.clone()));
+    tokio::spawn(look(app.clone()));
     let reload = || {
+        look_at_policies(&app);
         app.profiles.reload();
         if let Err(failure) = app.library.reload() {
             tracing::error!(%failure, "the endorsements at hand stay as they were");
@@ -72,11 +75,27 @@ fn tell(entry: &Entry, now: attest::time::Time) {
     if entry.profile.grade == Grade::Lab {
         tracing::warn!(profile = name, "certificates of this profile prove nothing to production");
     }
-    if entry.policy.accept.legacy_enarx {
+    if entry.policy.in_force().policy.policy.accept.legacy_enarx {
         tracing::warn!(profile = name, "evidence of old keeps is accepted, which proves no workload");
     }
     if let Err(refusal) = check_clock(&authority, now) {
         tracing::error!(profile = name, hint = refusal.hint(), "nothing will be issued: {refusal}");
+    }
+}
+
+/// Policies come into force soon after their files change.
+async fn look(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(LOOK);
+    loop {
+        ticks.tick().await;
+        let app = app.clone();
+        let _ = tokio::task::spawn_blocking(move || look_at_policies(&app)).await;
+    }
+}
+
+fn look_at_policies(app: &App) {
+    for entry in app.profiles.iter() {
+        entry.policy.look();
     }
 }
 
@@ -85,6 +104,9 @@ async fn tend(app: Arc<App>) {
     ticks.tick().await;
     loop {
         ticks.tick().await;
+        if let Err(error) = app.reload_revocations().await {
+            tracing::error!(%error, "what is revoked stays as it was");
+        }
         let app = app.clone();
         let _ = tokio::task::spawn_blocking(move || {
             app.profiles.reload();

@@ -1,9 +1,10 @@
 //! `POST /v1/certificates`: a request with evidence in, a certificate out.
 
 use super::{Asked, answer, hex, media_type, negotiate};
-use crate::app::{App, Certified};
+use crate::app::{App, Asking, Certified};
 use crate::certify::pki_path;
 use crate::error::mistake;
+use crate::refusal::Refusal;
 use crate::request::Request;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -11,7 +12,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
-use service::body::Content;
 use service::observe::Notes;
 use service::problem::Problem;
 use std::sync::Arc;
@@ -33,25 +33,28 @@ pub async fn certify(
     State(app): State<Arc<App>>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-    Content(body): Content,
+    asking: Asking,
 ) -> Result<Response, Problem> {
     let media = negotiate(&headers, &[PEM_CHAIN, PKI_PATH, JSON])?;
     let profile = app.profile(asked.profile.as_deref())?.clone();
-    let request = decode(&app, &headers, body).await?;
-    let certified = app.certify(request, &profile).await.map_err(|denied| denied.problem(false))?;
+    let request = decode(&app, &headers, asking.body.clone()).await?;
+    let certified = app.certify(&asking, request, &profile).await.map_err(|denied| denied.problem(false))?;
     Ok(certificate(&certified, &profile.profile.name, media))
 }
 
 /// Reads the request in the body, on the threads that verify: its key signed it.
-pub async fn decode(app: &App, headers: &HeaderMap, body: Bytes) -> Result<Request, Problem> {
+pub async fn decode(
+    app: &App,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Result<Request, Refusal>, Problem> {
     let media = media_type(headers).unwrap_or_default();
     if media != PKCS10 && !PEM_REQUEST.contains(&media.as_str()) {
         let detail = format!("a body of type `{}` is not taken", media.escape_debug());
         return Err(mistake(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail)
             .hint("send a PKCS#10 request as application/pkcs10, in DER or PEM"));
     }
-    let request = app.crypto(move || Request::decode(&body)).await?;
-    request.map_err(|refusal| crate::error::problem(&refusal))
+    Ok(app.crypto(move || Request::decode(&body)).await?)
 }
 
 /// The certificate, as the caller wants it.
@@ -112,6 +115,9 @@ fn noted(certified: &Certified, profile: &str, mut response: Response) -> Respon
         ("tee", certified.result.tee().id().to_owned()),
         ("trust", certified.result.trust().as_str().to_owned()),
     ];
+    if !certified.warnings.is_empty() {
+        notes.push(("warnings", certified.warnings.join(",")));
+    }
     notes.extend(issued.workload.as_deref().map(|digest| ("workload.digest", hex(digest))));
     response.extensions_mut().insert(Notes(notes));
     response

@@ -22,10 +22,11 @@ struct Policy {
 /// Says what the policy is.
 pub async fn policy(State(app): State<Arc<App>>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
     let entry = app.profile(asked.profile.as_deref())?;
+    let in_force = entry.policy.in_force();
     let policy = Policy {
         profile: entry.profile.name.clone(),
-        digest: hex(&entry.policy.digest()),
-        text: app.disclose_policy.then(|| entry.policy_text.clone()),
+        digest: hex(&in_force.policy.policy.digest()),
+        text: app.disclose_policy.then(|| in_force.policy.text.clone()),
     };
     Ok(answer("application/json", "max-age=60", Json(policy)))
 }

@@ -5,7 +5,7 @@
 
 use super::certificates::{JSON, PEM_CHAIN, PKI_PATH, certificate, decode};
 use super::{Asked, negotiate};
-use crate::app::App;
+use crate::app::{App, Asking};
 use crate::error::mistake;
 use crate::issue::names;
 use crate::issue::serial::Serial;
@@ -19,7 +19,6 @@ use der::Decode;
 use der::oid::AssociatedOid;
 use http::{HeaderMap, StatusCode};
 use service::address::Peer;
-use service::body::Content;
 use service::problem::Problem;
 use std::sync::Arc;
 use x509_cert::ext::pkix::SubjectAltName;
@@ -31,7 +30,7 @@ pub async fn renew(
     Extension(peer): Extension<Peer>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-    Content(body): Content,
+    asking: Asking,
 ) -> Result<Response, Problem> {
     let media = negotiate(&headers, &[PEM_CHAIN, PKI_PATH, JSON])?;
     let profile = app.profile(asked.profile.as_deref())?.clone();
@@ -43,14 +42,18 @@ pub async fn renew(
         )
         .hint("present the certificate that is to be renewed, or ask at /v1/certificates"));
     };
-    let request = decode(&app, &headers, body).await?;
-    let (shared, entry, asking) = (app.clone(), profile.clone(), request.clone());
-    let proof = move || prove(&shared, &entry, &asking, presented.as_ref());
+    let request = decode(&app, &headers, asking.body.clone()).await?;
+    let (shared, entry, wanted) = (app.clone(), profile.clone(), request.clone());
+    let proof = move || match &wanted {
+        Ok(wanted) => prove(&shared, &entry, wanted, presented.as_ref()),
+        // Refused for what it is, below.
+        Err(_) => Ok(()),
+    };
     app.crypto(proof).await?.map_err(|detail| {
         mistake(StatusCode::FORBIDDEN, "renew.certificate", detail)
             .hint("ask at /v1/certificates, where evidence is all that counts")
     })?;
-    let certified = app.certify(request, &profile).await.map_err(|denied| denied.problem(false))?;
+    let certified = app.certify(&asking, request, &profile).await.map_err(|denied| denied.problem(false))?;
     Ok(certificate(&certified, &profile.profile.name, media))
 }
 
