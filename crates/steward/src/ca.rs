@@ -241,7 +241,7 @@ pub fn is_self_signed(certificate: &Certificate) -> bool {
 }
 
 /// The bits of a public key.
-fn spki_bits(spki: &[u8]) -> der::Result<&[u8]> {
+pub(crate) fn spki_bits(spki: &[u8]) -> der::Result<&[u8]> {
     let spki = SubjectPublicKeyInfoRef::from_der(spki)?;
     spki.subject_public_key.as_bytes().ok_or_else(|| der::ErrorKind::Failed.into())
 }

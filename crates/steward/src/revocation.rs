@@ -1,5 +1,8 @@
 //! What was revoked: certificates by their serial numbers, and everything of a workload or a chip.
 
+pub mod crl;
+pub mod ocsp;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

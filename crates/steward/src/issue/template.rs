@@ -140,8 +140,12 @@ impl TryFrom<TemplateFile> for Template {
         if let Some(address) = crl.iter().chain(&ocsp).chain(&issuer).find(is_address) {
             return Err(TemplateError::Address(address.clone()));
         }
-        let name = x509_cert::name::Name::from_str(&subject);
-        let subject = name.and_then(|name| name.to_der()).map_err(|_| TemplateError::Subject(subject))?;
+        let subject = match subject.as_str() {
+            "" => EMPTY_NAME.to_vec(),
+            text => x509_cert::name::Name::from_str(text)
+                .and_then(|name| name.to_der())
+                .map_err(|_| TemplateError::Subject(subject))?,
+        };
         let mut addresses = Vec::new();
         if !crl.is_empty() {
             addresses.push(crl_points(&crl).map_err(TemplateError::Encoding)?);
