@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::revocation::Revocations;
 use crate::settings::{AuditSettings, Settings};
+use crate::status::Lists;
 use attest::reason::Class;
 use attest::result::AttestationResult;
 use attest::time::Time;
@@ -47,6 +48,8 @@ pub struct App {
     pub library: Library,
     /// Nonces.
     pub nonces: Nonces,
+    /// Revocation lists that were signed.
+    pub lists: Lists,
     /// Whether anybody may read the policies' text.
     pub disclose_policy: bool,
     environment: Environment,
@@ -109,6 +112,7 @@ impl App {
             profiles: Profiles::open(settings, environment)?,
             library: Library::open(&settings.endorsements)?,
             nonces: nonces(settings)?,
+            lists: Lists::default(),
             disclose_policy: settings.disclose_policy,
             environment: environment.clone(),
             revocations: RwLock::default(),

@@ -30,3 +30,4 @@ pub mod revocation;
 pub mod router;
 pub mod routes;
 pub mod settings;
+pub mod status;

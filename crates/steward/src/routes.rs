@@ -7,6 +7,7 @@ pub mod old;
 pub mod openapi;
 pub mod policy;
 pub mod renew;
+pub mod revocation;
 
 use crate::app::{App, Asking};
 use crate::error::mistake;
