@@ -136,7 +136,7 @@ async fn a_nonce_is_good_for_one_request() {
     let yard = Yard::new(&court, "");
     let nonce = get(&yard, "/v1/nonce").await.good().json()["nonce"].as_str().expect("text").to_owned();
     let nonce = attest::base64::decode("nonce", nonce.as_bytes()).expect("base64");
-    let strict = "[freshness]\nnonce_required = true\n";
+    let strict = "freshness.nonce_required = true\n";
     let (keep, court) = Keep::snp(Grade::Development, |scene, claims| {
         scene.policy = strict.to_owned();
         claims.nonce = Some(nonce.clone());

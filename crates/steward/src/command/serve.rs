@@ -20,6 +20,7 @@ const TEND: Duration = Duration::from_secs(60);
 /// Serves until told to stop.
 pub fn run(settings: Settings, environment: &Environment) -> Result<(), Failure> {
     service::log::start(&settings.server.log).map_err(Failure::refused)?;
+    lifecycle::raise_descriptors();
     let served = lifecycle::block_on(serve(settings, environment));
     served.map_err(|error| Failure::broken(error.to_string()))?
 }
