@@ -6,8 +6,8 @@ use crate::keep::Keep;
 use crate::server::Server;
 use attest::roots::Grade;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
@@ -49,20 +49,32 @@ pub async fn run() {
         let (client, abuse, opening) = (client.clone(), abuse.clone(), opening.clone());
         crowd.spawn(async move { hold(&client, &abuse, &opening, index).await });
     }
-    while abuse.held.load(Relaxed) + abuse.closed.load(Relaxed) < HELD && started.elapsed() < Duration::from_secs(180) {
+    while abuse.held.load(Relaxed) + abuse.closed.load(Relaxed) < HELD
+        && started.elapsed() < Duration::from_secs(180)
+    {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let (held, closed) = (abuse.held.load(Relaxed), abuse.closed.load(Relaxed));
-    println!("{held} connections held open, {closed} refused or closed, after {:.0} s", started.elapsed().as_secs_f64());
+    println!(
+        "{held} connections held open, {closed} refused or closed, after {:.0} s",
+        started.elapsed().as_secs_f64()
+    );
     tell("held", honest(&client, &request, MEASURED).await);
-    println!("memory: {at_rest:.0} MiB at rest, {:.0} MiB with {held} connections: {:.0} KiB each",
-        server.memory("VmRSS"), (server.memory("VmRSS") - at_rest) * 1024.0 / held.max(1) as f64);
+    println!(
+        "memory: {at_rest:.0} MiB at rest, {:.0} MiB with {held} connections: {:.0} KiB each",
+        server.memory("VmRSS"),
+        (server.memory("VmRSS") - at_rest) * 1024.0 / held.max(1) as f64
+    );
     for index in 0..LOUD {
         let (client, abuse) = (client.clone(), abuse.clone());
         crowd.spawn(async move { shout(&client, &abuse, index).await });
     }
     tell("held, loud", honest(&client, &request, MEASURED).await);
-    println!("{} loud connections meanwhile; memory: {:.0} MiB at most", abuse.loud.load(Relaxed), server.memory("VmHWM"));
+    println!(
+        "{} loud connections meanwhile; memory: {:.0} MiB at most",
+        abuse.loud.load(Relaxed),
+        server.memory("VmHWM")
+    );
     abuse.stop.store(true, Relaxed);
     crowd.abort_all();
 }
@@ -89,7 +101,10 @@ fn tell(name: &str, (latencies, failed): (Vec<Duration>, usize)) {
     let of = |share| quantile(&latencies, share).as_secs_f64() * 1e3;
     println!(
         "honest requests, {name:<11} {:>5} answered, {failed} failed: p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms",
-        latencies.len(), of(0.5), of(0.99), of(1.0)
+        latencies.len(),
+        of(0.5),
+        of(0.99),
+        of(1.0)
     );
 }
 
@@ -109,7 +124,7 @@ async fn hold(client: &Client, abuse: &Abuse, opening: &tokio::sync::Semaphore, 
     };
     abuse.held.fetch_add(1, Relaxed);
     let head = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'x'));
-    for byte in head.step_by(1) {
+    for byte in head {
         tokio::time::sleep(Duration::from_secs(5)).await;
         if abuse.stop.load(Relaxed) || index % 2 == 1 && stream.write_all(&[*byte]).await.is_err() {
             return;
@@ -123,7 +138,7 @@ async fn shout(client: &Client, abuse: &Abuse, index: usize) {
         abuse.loud.fetch_add(1, Relaxed);
         tokio::time::sleep(Duration::from_millis(20)).await;
         let Ok(mut raw) = client.connect_from(stranger(index)).await else { continue };
-        if index % 4 == 0 {
+        if index.is_multiple_of(4) {
             let _ = raw.write_all(&[0x16, 3, 1, 0xFF, 0xFF, 0, 1, 2, 3]).await;
             let _ = raw.write_all(&[0; 4096]).await;
             let _ = tokio::time::timeout(Duration::from_secs(1), raw.read(&mut [0; 64])).await;
@@ -135,10 +150,16 @@ async fn shout(client: &Client, abuse: &Abuse, index: usize) {
             2 => ("Content-Length", "1000000000"),
             _ => ("X-Endless", "x"),
         };
-        let head = format!("POST /v1/certificates HTTP/1.1\r\nHost: x\r\nContent-Type: application/pkcs10\r\n{name}: {value}\r\n");
+        let head = format!(
+            "POST /v1/certificates HTTP/1.1\r\nHost: x\r\nContent-Type: application/pkcs10\r\n{name}: {value}\r\n"
+        );
         let head = if name == "X-Endless" { head } else { head + "\r\n" };
         let _ = stream.write_all(head.as_bytes()).await;
         // Until the server has had enough.
-        while !abuse.stop.load(Relaxed) && stream.write_all(&chunk).await.is_ok() {}
+        while stream.write_all(&chunk).await.is_ok() {
+            if abuse.stop.load(Relaxed) {
+                return;
+            }
+        }
     }
 }

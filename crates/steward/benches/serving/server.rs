@@ -26,7 +26,8 @@ pub struct Server {
 impl Server {
     /// Starts one that judges as the court does.
     pub async fn start(court: &Court, limits: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
         let yard = Yard::new(court, "");
         let at = |name: &str| yard.folder.path().join(name);
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");

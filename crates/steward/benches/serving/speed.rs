@@ -6,8 +6,9 @@ use crate::server::Server;
 use attest::roots::Grade;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING,
-    EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, KeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
+    ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, KeyPair,
+    UnparsedPublicKey,
 };
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -38,7 +39,10 @@ pub async fn run() {
     // The request, the quote, the report of the quoting enclave.
     let of_tdx = Signatures { verified: &[Curve::P256, Curve::P256, Curve::P256], signed: Curve::P384 };
     println!("certificates over TLS on loopback; limit: signatures alone, same provider, same run");
-    println!("{:<10}{:>12}{:>14}{:>12}{:>8}{:>10}{:>10}{:>10}", "evidence", "limit/core", "issued/core", "CPU each", "share", "p50", "p99", "wall/s");
+    println!(
+        "{:<10}{:>12}{:>14}{:>12}{:>8}{:>10}{:>10}{:>10}",
+        "evidence", "limit/core", "issued/core", "CPU each", "share", "p50", "p99", "wall/s"
+    );
     measure("SEV-SNP", snp, &of_snp).await;
     measure("TDX", tdx, &of_tdx).await;
 }
@@ -128,7 +132,9 @@ fn cost(curve: Curve) -> (Duration, Duration) {
         };
         (0..30).map(|_| turn()).min().unwrap_or_default()
     };
-    let sign = best(&|| drop(black_box(pair.sign(&random, &message))));
+    let sign = best(&|| {
+        let _ = black_box(pair.sign(&random, &message));
+    });
     let verify = best(&|| key.verify(black_box(&message), signature.as_ref()).expect("verifies"));
     (sign, verify)
 }
