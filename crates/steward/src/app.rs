@@ -258,7 +258,7 @@ impl App {
             let (result, issued) =
                 certify(&request, &entry.profile, &authority, &rules(policy), circumstances)?;
             let next = in_force.next.as_ref();
-            let next = next.map(|next| judge(&request, &rules(&next.policy), nonce_fresh, now));
+            let next = next.map(|next| judge(request.submission(), &rules(&next.policy), nonce_fresh, now));
             let warnings = next.and_then(Result::err).map(|refusal| warnings(&refusal)).unwrap_or_default();
             Ok(Certified { result, issued, authority, warnings })
         };
