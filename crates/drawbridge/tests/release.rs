@@ -82,9 +82,13 @@ impl Steward {
 
 /// A registry with a protected repository of one package, its Steward, and the package's digest.
 async fn protected() -> (Registry, Steward, String, tempfile::TempDir) {
+    logging_to(1 << 20).await
+}
+
+/// The same, with files of the log of this size.
+async fn logging_to(rotate_bytes: u64) -> (Registry, Steward, String, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    let settings =
-        audit::Settings { directory: folder.path().into(), rotate_bytes: 1 << 20, sync: Sync::System };
+    let settings = audit::Settings { directory: folder.path().into(), rotate_bytes, sync: Sync::System };
     let (log, _) = Log::open(settings, "2026-11-21T00:00:00Z").expect("a log");
     let registry = Registry::with_audit(Some(log)).await;
     let steward = Steward::new();
