@@ -13,7 +13,7 @@ use api::launch::{Ending, Order};
 use api::manifest::{FILE_NAME, Manifest};
 use directory::Preopened;
 use keep::cache::Store;
-use keep::launch::process::{Event, Image, Launch, LaunchError, Step, launch};
+use keep::launch::{Event, Image, Launch, LaunchError, Step, kvm, process};
 use std::error::Error;
 use std::path::Path;
 
@@ -50,9 +50,10 @@ pub fn run(args: Run, environment: &Environment, output: &Output) -> Result<u8, 
         roots,
         cache: cache.is_some(),
     };
-    match args.keep {
-        KeepKind::Auto | KeepKind::Process => {}
-    }
+    let launch = match args.keep {
+        KeepKind::Auto | KeepKind::Process => process::launch,
+        KeepKind::Kvm => kvm::launch,
+    };
     let launched = launch(Launch {
         image: &image,
         manifest: &manifest,
@@ -142,6 +143,10 @@ fn not_launched(error: &LaunchError, image: &Image) -> Failure {
             Some(format!(
                 "`{path}` must be a static program for this processor; `cargo xtask image` makes one"
             )),
+        ),
+        LaunchError::Machine(_) => (
+            REFUSED,
+            Some("`enarx platform info` tells what is missing; `--keep process` needs no virtual machine".to_owned()),
         ),
         _ => (BROKEN, None),
     };
