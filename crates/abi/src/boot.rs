@@ -1,5 +1,7 @@
-//! What the launcher tells the shim. The page of [`Boot`] is part of the measurement; [`Clock`] is the host's word, in
+//! What the launcher tells the shim. The page of [`Boot`] is part of the measurement; [`Given`] is the host's word, in
 //! the data of the first block, and is not.
+
+use crate::layout::DESCRIPTORS;
 
 /// Where the launcher has put things; part of the measured launch state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,27 +73,32 @@ impl Boot {
     }
 }
 
-/// The host's word about time.
+/// The host's word, which the keep cannot check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock {
+pub struct Given {
     /// Nanoseconds since 1970.
     pub realtime: u64,
     /// Nanoseconds of a clock that never goes backwards.
     pub monotonic: u64,
     /// How fast the time stamp counter counts, in kHz.
     pub tsc_khz: u64,
+    /// How many descriptors are open, from 0 on.
+    pub descriptors: u64,
 }
 
-impl Clock {
+impl Given {
     /// Bytes of its encoding.
-    pub const SIZE: usize = 24;
+    pub const SIZE: usize = 32;
     /// Slowest and fastest counter that is believed.
     const TSC_KHZ: core::ops::RangeInclusive<u64> = 100_000..=100_000_000;
+    /// Latest time that is believed: the year 2116.
+    const TIME_MOST: u64 = 1 << 62;
 
     /// As bytes.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
-        for (place, word) in bytes.chunks_exact_mut(8).zip([self.realtime, self.monotonic, self.tsc_khz]) {
+        let words = [self.realtime, self.monotonic, self.tsc_khz, self.descriptors];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
         bytes
@@ -100,8 +107,9 @@ impl Clock {
     /// From a private copy, if arithmetic with it can be trusted.
     pub fn decode(bytes: &[u8; Self::SIZE]) -> Option<Self> {
         let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
-        let clock = Self { realtime: words.next()?, monotonic: words.next()?, tsc_khz: words.next()? };
-        let sane = clock.realtime < 1 << 62 && clock.monotonic < 1 << 62;
-        (sane && Self::TSC_KHZ.contains(&clock.tsc_khz)).then_some(clock)
+        let (realtime, monotonic) = (words.next()?, words.next()?);
+        let (tsc_khz, descriptors) = (words.next()?, words.next()?);
+        let sane = realtime < Self::TIME_MOST && monotonic < Self::TIME_MOST && Self::TSC_KHZ.contains(&tsc_khz);
+        (sane && descriptors <= DESCRIPTORS as u64).then_some(Self { realtime, monotonic, tsc_khz, descriptors })
     }
 }

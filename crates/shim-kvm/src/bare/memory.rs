@@ -120,24 +120,17 @@ impl Space {
         let region = self.regions.find(address).filter(|region| region.access.allows(wanted) && region.access.is_any());
         let region = region.ok_or(Errno::FAULT)?;
         let page = address & !(PAGE - 1);
-        if self.tables.find(page).is_some() {
-            // Another thread was faster, or this processor remembers what was.
-            flush_page(page);
-            return Ok(());
-        }
-        let around = page & !(AROUND * PAGE - 1);
-        let fresh = self.frames.fresh();
-        for near in (around.max(region.start)..(around + AROUND * PAGE).min(region.end)).step_by(PAGE as usize) {
-            if near == page || (fresh >= AROUND && self.tables.find(near).is_none()) {
-                self.enter(near, region.access)?;
-            }
-        }
+        // A block of pages lies in one table. Fresh frames cost nothing, those that were used have to be wiped.
+        let (first, last) = if self.frames.is_fresh(AROUND) {
+            let around = page & !(AROUND * PAGE - 1);
+            (around.max(region.start), (around + AROUND * PAGE).min(region.end))
+        } else {
+            (page, page + PAGE)
+        };
+        self.tables.fill(first..last, region.access, &mut self.frames)?;
+        // Another thread may have been faster, and this processor may remember what was.
+        flush_page(page);
         Ok(())
-    }
-
-    fn enter(&mut self, page: u64, access: Access) -> Result<(), Errno> {
-        let frame = self.frames.take().ok_or(Errno::NOMEM)?;
-        self.tables.enter(page, frame, access, &mut self.frames)
     }
 
     /// Does something with each piece of a range that lies in one page, after making sure that ring 3 may.

@@ -4,13 +4,14 @@
 use super::cpu::{self, Cpu};
 use super::entropy;
 use super::entry::Frame;
+use super::hostcall::left_by_launcher;
 use super::lock::Lock;
 use super::memory;
 use super::signal::FIXED_FLAGS;
 use super::stop::{Reason, stop};
 use super::{syscall, thread, time};
 use crate::regions::Access;
-use abi::boot::{Boot, MAGIC};
+use abi::boot::{Boot, Given, MAGIC};
 use abi::errno::Errno;
 use abi::layout::selector::{USER_CODE, USER_DATA};
 use abi::layout::{BOOT, PAGE, USER_END, WINDOW};
@@ -69,7 +70,11 @@ fn prepare() -> Result<(), Errno> {
     if boot.magic != MAGIC {
         stop(Reason::Boot, 0);
     }
-    time::start();
+    let mut given = [0; Given::SIZE];
+    left_by_launcher(&mut given);
+    let Some(given) = Given::decode(&given) else { stop(Reason::Boot, 1) };
+    time::start(&given);
+    syscall::inherit(given.descriptors);
     PROCESSORS.store(boot.processors, Ordering::Relaxed);
     STACK.store(boot.stack, Ordering::Relaxed);
     let stack_top = USER_END - GAP - PAGE * (entropy::word() % SHIFTS);
@@ -94,7 +99,6 @@ fn prepare() -> Result<(), Errno> {
         ss: USER_DATA.into(),
         ..Frame::default()
     };
-    syscall::inherit();
     // SAFETY: the first thread's stack is mapped, and what lies at its end is not in use: `_start` has left room.
     unsafe { thread::set_start(0, frame) };
     Ok(())

@@ -3,9 +3,7 @@
 //! Inside a keep the time of day is the host's word and no more; that it does not go backwards is ours.
 
 use super::cpu::counter;
-use super::hostcall::left_by_launcher;
-use super::stop::{Reason, stop};
-use abi::boot::Clock;
+use abi::boot::Given;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -17,14 +15,11 @@ static SCALE: AtomicU64 = AtomicU64::new(0);
 static LATEST: AtomicU64 = AtomicU64::new(0);
 
 /// Sets the clocks; called once.
-pub fn start() {
-    let mut bytes = [0; Clock::SIZE];
-    left_by_launcher(&mut bytes);
-    let Some(clock) = Clock::decode(&bytes) else { stop(Reason::Boot, 1) };
+pub fn start(given: &Given) {
     COUNTER.store(counter(), Ordering::Relaxed);
-    REALTIME.store(clock.realtime, Ordering::Relaxed);
-    MONOTONIC.store(clock.monotonic, Ordering::Relaxed);
-    SCALE.store((1_000_000 << 32) / clock.tsc_khz, Ordering::Relaxed);
+    REALTIME.store(given.realtime, Ordering::Relaxed);
+    MONOTONIC.store(given.monotonic, Ordering::Relaxed);
+    SCALE.store((1_000_000 << 32) / given.tsc_khz, Ordering::Relaxed);
 }
 
 /// Nanoseconds since the start; never less than before, on any processor.

@@ -19,9 +19,9 @@ impl Frames {
         Self { start, next: start, end, returned: 0, returned_count: 0 }
     }
 
-    /// How many have never been used.
-    pub const fn fresh(&self) -> u64 {
-        (self.end - self.next) / PAGE
+    /// Whether the next ones, and as many as tables may need, have never been used.
+    pub const fn is_fresh(&self, count: u64) -> bool {
+        self.returned == 0 && self.end - self.next > (count + 4) * PAGE
     }
 
     /// Bytes in use, and all there are.

@@ -74,6 +74,18 @@ impl Tables {
         Ok(())
     }
 
+    /// Gives frames to those pages of a range within one table that have none.
+    pub fn fill(&mut self, range: Range<u64>, access: Access, frames: &mut Frames) -> Result<(), Errno> {
+        let mut place = self.make(range.start, 1, frames)?;
+        for _ in range.step_by(PAGE as usize) {
+            if read(place) == 0 {
+                write(place, Entry::new(frames.take().ok_or(Errno::NOMEM)?, access).0);
+            }
+            place = place.wrapping_add(1);
+        }
+        Ok(())
+    }
+
     /// Enters a page of the shim: data.
     pub fn enter_own(&mut self, address: u64, frame: u64, frames: &mut Frames) -> Result<(), Errno> {
         let place = self.make(address, 1, frames)?;

@@ -14,8 +14,6 @@ use core::sync::atomic::{AtomicU64, Ordering};
 /// One bit for each descriptor.
 static OPEN: [AtomicU64; DESCRIPTORS / 64] = [const { AtomicU64::new(0) }; DESCRIPTORS / 64];
 
-/// Descriptors that a keep begins with, at most: the three streams, the channel, the workload, directories.
-const INHERITED: u64 = 64;
 /// Most bytes of one transfer: the data, less what an address beside it takes.
 const TRANSFER: u64 = (DATA - 256) as u64;
 /// Most bytes of an address or an option.
@@ -29,8 +27,8 @@ const DUPLICATE_CLOSING: u64 = 1030;
 const STATUS: u64 = 0o2000 | 0o4000;
 
 /// Opens the descriptors that the host has placed before the start.
-pub fn inherit() {
-    for number in 0..INHERITED {
+pub fn inherit(count: u64) {
+    for number in 0..count {
         open(number);
     }
 }
