@@ -14,3 +14,4 @@ mod syscall;
 mod thread;
 mod time;
 mod trap;
+mod vdso;

@@ -19,6 +19,8 @@ impl Access {
     pub const WRITE: Self = Self(2);
     /// Executing.
     pub const EXECUTE: Self = Self(4);
+    /// Reading and executing.
+    pub const READ_EXECUTE: Self = Self(5);
     /// Reading and writing.
     pub const READ_WRITE: Self = Self(3);
 

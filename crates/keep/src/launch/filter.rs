@@ -179,11 +179,11 @@ const IOCTLS: [u64; 4] =
 /// `PAGEMAP_SCAN`, `_IOWR('f', 16, struct pm_scan_arg)` of linux/fs.h: Wasmtime's way to find dirty pages.
 const PAGEMAP_SCAN: u64 = 0xC060_6610;
 /// What a virtual processor needs after the machine is made: `KVM_CREATE_VCPU`, `KVM_GET_VCPU_MMAP_SIZE`, `KVM_RUN`,
-/// `KVM_SET_REGS`, `KVM_GET_SREGS`, `KVM_SET_SREGS`, `KVM_INTERRUPT`, `KVM_SET_FPU`, `KVM_SET_CPUID2`, `KVM_SET_XCRS`
-/// (linux/kvm.h).
-const KVM: [u64; 10] = [
+/// `KVM_SET_REGS`, `KVM_GET_SREGS`, `KVM_SET_SREGS`, `KVM_INTERRUPT`, `KVM_SET_FPU`, `KVM_SET_CPUID2`, `KVM_SET_XCRS`,
+/// `KVM_SET_DEVICE_ATTR` (linux/kvm.h).
+const KVM: [u64; 11] = [
     0xAE41, 0xAE04, 0xAE80, 0x4090_AE82, 0x8138_AE83, 0x4138_AE84, 0x4004_AE86, 0x41A0_AE8D, 0x4008_AE90,
-    0x4188_AEA7,
+    0x4188_AEA7, 0x4018_AEE1,
 ];
 /// `prctl` options: names of threads and mappings, and harmless questions (linux/prctl.h).
 const PRCTLS: [i32; 6] = [

@@ -3,7 +3,7 @@
 
 use super::memory::GuestMemory;
 use kvm_bindings::{
-    CpuId, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2, kvm_fpu, kvm_interrupt, kvm_regs, kvm_segment,
+    CpuId, KVM_MAX_CPUID_ENTRIES, KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET, kvm_cpuid_entry2, kvm_device_attr, kvm_fpu, kvm_interrupt, kvm_regs, kvm_segment,
     kvm_userspace_memory_region, kvm_xcrs,
 };
 use kvm_ioctls::{Kvm, VcpuExit, VcpuFd, VmFd};
@@ -13,6 +13,8 @@ use vmm_sys_util::signal::register_signal_handler;
 
 /// `KVM_INTERRUPT`, `_IOW(0xAE, 0x86, struct kvm_interrupt)` (Linux Documentation/virt/kvm/api.rst section 4.16).
 const INTERRUPT: u64 = 0x4004_AE86;
+/// `KVM_SET_DEVICE_ATTR`, `_IOW(0xAE, 0xE1, struct kvm_device_attr)` (section 4.81).
+const SET_DEVICE_ATTRIBUTE: u64 = 0x4018_AEE1;
 /// Where a processor of Intel without real mode keeps three pages of its own: nowhere near a keep's memory.
 const TASK_STATE: usize = 0xFFFB_D000;
 
@@ -119,6 +121,7 @@ impl Machine {
     /// Makes a processor.
     pub(crate) fn processor(&self, start: &Start) -> io::Result<Processor> {
         let fd = self.vm.create_vcpu(start.number)?;
+        count_as_host(&fd)?;
         let mut features = self.features.clone();
         for entry in features.as_mut_slice() {
             number_processor(entry, start.number as u32);
@@ -206,6 +209,21 @@ impl Processor {
             _ => "registers unknown".to_owned(),
         }
     }
+}
+
+/// Lets the time stamp counter show what the host's does: then all processors of the machine count alike, and so do both
+/// rings where only one of them is emulated (Linux Documentation/virt/kvm/devices/vcpu.rst section 4.1).
+fn count_as_host(processor: &VcpuFd) -> io::Result<()> {
+    let offset = 0_u64;
+    let attribute = kvm_device_attr {
+        flags: 0,
+        group: KVM_VCPU_TSC_CTRL,
+        attr: KVM_VCPU_TSC_OFFSET.into(),
+        addr: &raw const offset as u64,
+    };
+    // SAFETY: the structure lives across the call, and so does the number of 64 bits it points to, which this attribute is.
+    let done = unsafe { libc::ioctl(processor.as_raw_fd(), SET_DEVICE_ATTRIBUTE as _, &raw const attribute) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The signal that makes a processor come back.

@@ -1,5 +1,5 @@
 //! One call of the host: what goes out is copied into the block, what comes back is copied out of it before it is
-//! checked, and the block is wiped.
+//! checked, and what went out is wiped.
 
 use super::cpu::{Cpu, clear, copy};
 use super::memory;
@@ -81,10 +81,12 @@ impl Exchange {
 }
 
 impl Drop for Exchange {
-    /// Nothing of the keep stays where the host reads.
+    /// Nothing that the keep wrote stays where the host reads.
     fn drop(&mut self) {
-        // SAFETY: within the block, which nobody has references into.
-        unsafe { clear(block().wrapping_add(HEADER), self.request.used()) };
+        for (index, span) in self.request.spans().filter(|(_, span)| span.way().is_in()) {
+            // SAFETY: within the block, by `place`; nobody has references into it.
+            unsafe { clear(self.place(index, 0, span.len()), span.len()) };
+        }
     }
 }
 

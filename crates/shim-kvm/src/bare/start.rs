@@ -9,7 +9,7 @@ use super::lock::Lock;
 use super::memory;
 use super::signal::FIXED_FLAGS;
 use super::stop::{Reason, stop};
-use super::{syscall, thread, time};
+use super::{syscall, thread, time, vdso};
 use crate::regions::Access;
 use abi::boot::{Boot, Given, MAGIC};
 use abi::errno::Errno;
@@ -24,7 +24,7 @@ pub static PROCESSORS: AtomicU64 = AtomicU64::new(1);
 pub static STACK: AtomicU64 = AtomicU64::new(0);
 
 /// The auxiliary vector, for programs that ask again.
-pub static AUXILIARY: Lock<[[u64; 2]; 9]> = Lock::new([[0; 2]; 9]);
+pub static AUXILIARY: Lock<[[u64; 2]; 10]> = Lock::new([[0; 2]; 10]);
 
 /// Room between the first thread's stack and other memory.
 const GAP: u64 = 1 << 20;
@@ -43,6 +43,7 @@ const AT_BASE: u64 = 7;
 const AT_ENTRY: u64 = 9;
 const AT_RANDOM: u64 = 25;
 const AT_EXECFN: u64 = 31;
+const AT_SYSINFO_EHDR: u64 = 33;
 const AT_NULL: u64 = 0;
 /// Bytes of a program header.
 const PROGRAM_HEADER: u64 = 56;
@@ -119,6 +120,7 @@ fn write_stack(boot: &Boot, base: u64, top: u64) -> Result<u64, Errno> {
         [AT_BASE, 0],
         [AT_ENTRY, base + boot.entry],
         [AT_EXECFN, name],
+        [AT_SYSINFO_EHDR, vdso::make()?],
         [AT_RANDOM, random],
         [AT_NULL, 0],
     ];
