@@ -109,7 +109,13 @@ impl Given {
         let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
         let (realtime, monotonic) = (words.next()?, words.next()?);
         let (tsc_khz, descriptors) = (words.next()?, words.next()?);
-        let sane = realtime < Self::TIME_MOST && monotonic < Self::TIME_MOST && Self::TSC_KHZ.contains(&tsc_khz);
-        (sane && descriptors <= DESCRIPTORS as u64).then_some(Self { realtime, monotonic, tsc_khz, descriptors })
+        let sane =
+            realtime < Self::TIME_MOST && monotonic < Self::TIME_MOST && Self::TSC_KHZ.contains(&tsc_khz);
+        (sane && descriptors <= DESCRIPTORS as u64).then_some(Self {
+            realtime,
+            monotonic,
+            tsc_khz,
+            descriptors,
+        })
     }
 }

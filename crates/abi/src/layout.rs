@@ -74,15 +74,8 @@ pub mod selector {
 
     /// The table: 64-bit code and flat data of both rings, all of them marked as accessed, so that the page they lie in
     /// need not be written (AMD APM volume 2, section 4.8).
-    pub const TABLE: [u64; 7] = [
-        0,
-        0,
-        0x00AF_9B00_0000_FFFF,
-        0x00CF_9300_0000_FFFF,
-        0,
-        0x00CF_F300_0000_FFFF,
-        0x00AF_FB00_0000_FFFF,
-    ];
+    pub const TABLE: [u64; 7] =
+        [0, 0, 0x00AF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF, 0, 0x00CF_F300_0000_FFFF, 0x00AF_FB00_0000_FFFF];
 }
 
 /// The one interrupt a keep takes, from its own other threads by way of the host: give up outdated translations.

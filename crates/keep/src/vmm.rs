@@ -13,9 +13,9 @@ pub(crate) mod plan;
 mod serve;
 mod thread;
 
+use crate::launch::Confinement;
 use crate::launch::confine::Confine;
 use crate::launch::needs::Needs;
-use crate::launch::Confinement;
 use crate::sys::machine::{Machine, prepare_kicks};
 use crate::sys::memory::GuestMemory;
 use crate::sys::spawn::confine_self;
@@ -119,7 +119,8 @@ fn plan(image: &File, settings: &Settings) -> io::Result<Plan> {
     let Settings { memory, stack, processors, .. } = *settings;
     let size = Size { memory, stack, processors };
     Plan::new(&start[..read], image.metadata()?.len(), size).map_err(|error| {
-        let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        let source =
+            std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
         io::Error::other(format!("{error}{source}"))
     })
 }

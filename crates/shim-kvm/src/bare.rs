@@ -1,8 +1,8 @@
 //! Everything that needs a processor of its own.
 
 mod cpu;
-mod entry;
 mod entropy;
+mod entry;
 mod hostcall;
 mod lock;
 mod memory;

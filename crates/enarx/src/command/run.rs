@@ -146,7 +146,10 @@ fn not_launched(error: &LaunchError, image: &Image) -> Failure {
         ),
         LaunchError::Machine(_) => (
             REFUSED,
-            Some("`enarx platform info` tells what is missing; `--keep process` needs no virtual machine".to_owned()),
+            Some(
+                "`enarx platform info` tells what is missing; `--keep process` needs no virtual machine"
+                    .to_owned(),
+            ),
         ),
         _ => (BROKEN, None),
     };

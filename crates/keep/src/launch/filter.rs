@@ -182,8 +182,17 @@ const PAGEMAP_SCAN: u64 = 0xC060_6610;
 /// `KVM_SET_REGS`, `KVM_GET_SREGS`, `KVM_SET_SREGS`, `KVM_INTERRUPT`, `KVM_SET_FPU`, `KVM_SET_CPUID2`, `KVM_SET_XCRS`,
 /// `KVM_SET_DEVICE_ATTR` (linux/kvm.h).
 const KVM: [u64; 11] = [
-    0xAE41, 0xAE04, 0xAE80, 0x4090_AE82, 0x8138_AE83, 0x4138_AE84, 0x4004_AE86, 0x41A0_AE8D, 0x4008_AE90,
-    0x4188_AEA7, 0x4018_AEE1,
+    0xAE41,
+    0xAE04,
+    0xAE80,
+    0x4090_AE82,
+    0x8138_AE83,
+    0x4138_AE84,
+    0x4004_AE86,
+    0x41A0_AE8D,
+    0x4008_AE90,
+    0x4188_AEA7,
+    0x4018_AEE1,
 ];
 /// `prctl` options: names of threads and mappings, and harmless questions (linux/prctl.h).
 const PRCTLS: [i32; 6] = [
@@ -216,8 +225,12 @@ pub(crate) fn compile(confined: Confined, needs: &Needs) -> Result<Vec<Instructi
     let answers: Vec<(u32, u32)> = answered(needs).into_iter().collect();
     let mut program = tree::compile(&answers);
     let architecture = std::env::consts::ARCH.try_into()?;
-    let filter =
-        SeccompFilter::new(checked(confined, needs)?, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?;
+    let filter = SeccompFilter::new(
+        checked(confined, needs)?,
+        SeccompAction::KillProcess,
+        SeccompAction::Allow,
+        architecture,
+    )?;
     // Jumps of BPF are relative, so one program may stand before another.
     program.extend(BpfProgram::try_from(filter)?);
     Ok(program)

@@ -52,13 +52,8 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
     drop((inside, controlled));
     let confinement = frame::write(&mut control, &settings, CONTROL_LIMIT)
         .and_then(|()| frame::read(&mut control, CONTROL_LIMIT));
-    let mut keep = Keep {
-        pid,
-        channel,
-        confinement: Default::default(),
-        cache: launch.cache,
-        control: Some(control),
-    };
+    let mut keep =
+        Keep { pid, channel, confinement: Default::default(), cache: launch.cache, control: Some(control) };
     let why = match confinement {
         Ok(Some(Launched::Yes(confinement))) => {
             keep.confinement = confinement;

@@ -31,7 +31,8 @@ pub(crate) fn call(number: u16, request: &Request, data: &mut Data, room: &mut u
     for (index, arg) in request.call().shape().args.iter().enumerate() {
         match arg {
             Arg::In(_) | Arg::Out(_) | Arg::InOut(_) | Arg::Path => {
-                args[index] = request.span(index).map_or(0, |span| base.wrapping_add(span.range().start) as u64);
+                args[index] =
+                    request.span(index).map_or(0, |span| base.wrapping_add(span.range().start) as u64);
             }
             Arg::Room => {
                 *room = request.args()[index] as u32;

@@ -3,8 +3,8 @@
 
 use super::memory::GuestMemory;
 use kvm_bindings::{
-    CpuId, KVM_MAX_CPUID_ENTRIES, KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET, kvm_cpuid_entry2, kvm_device_attr, kvm_fpu, kvm_interrupt, kvm_regs, kvm_segment,
-    kvm_userspace_memory_region, kvm_xcrs,
+    CpuId, KVM_MAX_CPUID_ENTRIES, KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET, kvm_cpuid_entry2, kvm_device_attr,
+    kvm_fpu, kvm_interrupt, kvm_regs, kvm_segment, kvm_userspace_memory_region, kvm_xcrs,
 };
 use kvm_ioctls::{Kvm, VcpuExit, VcpuFd, VmFd};
 use std::io;
@@ -115,7 +115,8 @@ impl Machine {
             userspace_addr: memory.address(),
         };
         // SAFETY: the memory is mapped for the rest of this process's life, and only ever copied from and to.
-        Ok(unsafe { self.vm.set_user_memory_region(region)? })
+        unsafe { self.vm.set_user_memory_region(region)? };
+        Ok(())
     }
 
     /// Makes a processor.
@@ -152,7 +153,8 @@ impl Machine {
         let (base, limit) = start.task;
         let selector = abi::layout::selector::TASK;
         // A busy task state of 64 bits.
-        state.tr = kvm_segment { base, limit: limit.into(), selector, type_: 0xB, present: 1, ..Default::default() };
+        state.tr =
+            kvm_segment { base, limit: limit.into(), selector, type_: 0xB, present: 1, ..Default::default() };
         fd.set_sregs(&state)?;
         let (rip, rsp, rdi) = (start.entry, start.stack, start.number);
         fd.set_regs(&kvm_regs { rip, rsp, rdi, rflags: 2, ..Default::default() })?;
@@ -205,7 +207,9 @@ impl Processor {
     /// Its registers, for a message about what went wrong.
     pub(crate) fn place(&self) -> String {
         match (self.fd.get_regs(), self.fd.get_sregs()) {
-            (Ok(r), Ok(s)) => format!("rip {:#x} rsp {:#x} cr2 {:#x} cs {:#x}", r.rip, r.rsp, s.cr2, s.cs.selector),
+            (Ok(r), Ok(s)) => {
+                format!("rip {:#x} rsp {:#x} cr2 {:#x} cs {:#x}", r.rip, r.rsp, s.cr2, s.cs.selector)
+            }
             _ => "registers unknown".to_owned(),
         }
     }
@@ -234,7 +238,8 @@ pub(crate) fn kick_signal() -> i32 {
 /// Lets the signal interrupt waiting calls, and do nothing else.
 pub(crate) fn prepare_kicks() -> io::Result<()> {
     extern "C" fn nothing(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {}
-    Ok(register_signal_handler(kick_signal(), nothing)?)
+    register_signal_handler(kick_signal(), nothing)?;
+    Ok(())
 }
 
 /// Adds what every ring can do anyway to what KVM says, and picks the protections the machine has.
@@ -261,8 +266,15 @@ fn complete(features: &mut CpuId) -> io::Result<Features> {
             (7, 0) => {
                 entry.ebx |= seven.ebx & LEAF_7_EBX;
                 entry.ecx |= seven.ecx & LEAF_7_ECX;
-                let pairs = [(entry.ebx, 7, control::SMEP), (entry.ebx, 20, control::SMAP), (entry.ecx, 2, control::UMIP)];
-                has.control |= pairs.iter().filter(|(word, bit, _)| word & 1 << bit != 0).fold(0, |all, pair| all | pair.2);
+                let pairs = [
+                    (entry.ebx, 7, control::SMEP),
+                    (entry.ebx, 20, control::SMAP),
+                    (entry.ecx, 2, control::UMIP),
+                ];
+                has.control |= pairs
+                    .iter()
+                    .filter(|(word, bit, _)| word & 1 << bit != 0)
+                    .fold(0, |all, pair| all | pair.2);
             }
             (0xD, 0) => {
                 let own = ask(0xD, 0);

@@ -24,7 +24,8 @@ impl GuestMemory {
         let len = usize::try_from(len).map_err(io::Error::other)?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: the address is the kernel's choice, so no existing memory is touched.
-        let start = unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, flags)? };
+        let start =
+            unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, flags)? };
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         let memory = Self { start, len };
         // SAFETY: the range was just mapped. Secrets of a keep are not for dumps of this process.
@@ -73,7 +74,8 @@ impl GuestMemory {
     /// Copies bytes in.
     pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let place = self.place(at, bytes.len() as u64)?;
-        let (words, rest) = if (place as usize).is_multiple_of(8) { bytes.as_chunks::<8>() } else { ([].as_slice(), bytes) };
+        let (words, rest) =
+            if (place as usize).is_multiple_of(8) { bytes.as_chunks::<8>() } else { ([].as_slice(), bytes) };
         // SAFETY: as for `read`; nobody has references into this memory.
         unsafe {
             for (index, word) in words.iter().enumerate() {

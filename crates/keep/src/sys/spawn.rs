@@ -111,7 +111,8 @@ pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
     let raw: Vec<RawFd> = sources.iter().map(AsRawFd::as_raw_fd).collect();
     let filter = order.filter.unwrap_or_default();
     let program = libc::sock_fprog {
-        len: u16::try_from(filter.len()).map_err(|_| descriptors_failed(io::ErrorKind::InvalidInput.into()))?,
+        len: u16::try_from(filter.len())
+            .map_err(|_| descriptors_failed(io::ErrorKind::InvalidInput.into()))?,
         filter: filter.as_ptr().cast::<libc::sock_filter>().cast_mut(),
     };
     let arguments = order.arguments.iter().map(|argument| argument.as_ptr());
@@ -236,7 +237,8 @@ pub(crate) fn confine_self(landlock: Option<BorrowedFd<'_>>, filter: &[Instructi
     let program = libc::sock_fprog { len, filter: filter.as_ptr().cast::<libc::sock_filter>().cast_mut() };
     // SAFETY: each call takes numbers, or a pointer to `program`, which describes exactly the filter's instructions.
     unsafe {
-        succeeded(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0).into()).ok_or_else(io::Error::last_os_error)?;
+        succeeded(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0).into())
+            .ok_or_else(io::Error::last_os_error)?;
         if let Some(landlock) = landlock {
             let entered = libc::syscall(libc::SYS_landlock_restrict_self, landlock.as_raw_fd(), 0);
             succeeded(entered).ok_or_else(io::Error::last_os_error)?;

@@ -88,13 +88,15 @@ impl Elf {
         let kind = expect("its kind", 16, 2, &is_kind, "2 or 3")?;
         expect("its machine", 18, 2, &|found| found == MACHINE, "62, x86-64")?;
         expect("its program headers' size", 54, 2, &|found| found == PROGRAM_HEADER as u64, "56")?;
-        let count = expect("its program headers' count", 56, 2, &|found| found <= HEADERS_MOST as u64, "at most 32")?;
+        let count =
+            expect("its program headers' count", 56, 2, &|found| found <= HEADERS_MOST as u64, "at most 32")?;
         let (entry, table) = (number(24, 8)?, number(32, 8)?);
         let mut segments: Vec<Segment> = Vec::new();
         for index in 0..count as usize {
             let table = usize::try_from(table).map_err(|_| ElfError::Short)?;
             let at = table.checked_add(index * PROGRAM_HEADER).ok_or(ElfError::Short)?;
-            let field = |offset: usize, len| self::number(start, at.checked_add(offset).ok_or(ElfError::Short)?, len);
+            let field =
+                |offset: usize, len| self::number(start, at.checked_add(offset).ok_or(ElfError::Short)?, len);
             match field(0, 4)? as u32 {
                 INTERPRETER => return Err(ElfError::Dynamic),
                 LOAD => {}
@@ -109,9 +111,14 @@ impl Elf {
             segment.check(file_len, segments.last())?;
             segments.push(segment);
         }
-        let is_in = |part: &Segment| part.access & 4 != 0 && (part.address..part.address + part.len).contains(&entry);
+        let is_in =
+            |part: &Segment| part.access & 4 != 0 && (part.address..part.address + part.len).contains(&entry);
         if !segments.iter().any(is_in) {
-            return Err(ElfError::Field { field: "its entry", found: entry, expected: "an executable address" });
+            return Err(ElfError::Field {
+                field: "its entry",
+                found: entry,
+                expected: "an executable address",
+            });
         }
         let is_position_independent = kind == SHARED;
         Ok(Self { entry, is_position_independent, headers: (table, count), segments })

@@ -94,7 +94,7 @@ impl Pages {
     /// Maps large pages.
     pub(crate) fn map_large(&mut self, address: u64, physical: u64, len: u64, rights: Rights) {
         for at in (0..len).step_by(LARGE as usize) {
-            self.enter(address + at, 2, physical + at | rights.bits() | SIZE);
+            self.enter(address + at, 2, (physical + at) | rights.bits() | SIZE);
         }
     }
 

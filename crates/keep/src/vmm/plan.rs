@@ -6,7 +6,8 @@ use super::pages::{Pages, Rights};
 use abi::boot::{self, Boot, MAGIC, SEGMENTS};
 use abi::layout::selector::TABLE;
 use abi::layout::{
-    BLOCKS, BOOT, DESCRIPTOR_TABLE, DIRECT, LARGE, MEMORY, PAGE, SHIM, STACK, THREADS, WINDOW, per_cpu, stack_top,
+    BLOCKS, BOOT, DESCRIPTOR_TABLE, DIRECT, LARGE, MEMORY, PAGE, SHIM, STACK, THREADS, WINDOW, per_cpu,
+    stack_top,
 };
 use std::ops::Range;
 

@@ -128,9 +128,16 @@ impl Desk {
     }
 
     /// `recvmsg`, with the descriptors that come along.
-    fn receive(&mut self, request: &Request, descriptors: &Descriptors, told: &mut u32) -> Result<u64, Errno> {
+    fn receive(
+        &mut self,
+        request: &Request,
+        descriptors: &Descriptors,
+        told: &mut u32,
+    ) -> Result<u64, Errno> {
         let args = request.args();
-        let (Some(bytes), Some(rights)) = (request.span(1), request.span(4)) else { return Err(Errno::INVAL) };
+        let (Some(bytes), Some(rights)) = (request.span(1), request.span(4)) else {
+            return Err(Errno::INVAL);
+        };
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let socket = crate::sys::own::borrowed(args[0])?;

@@ -128,7 +128,9 @@ impl Runner {
                 Exit::Port(PORT) => self.serve(&mut desk),
                 // Only to make it forget translations.
                 Exit::Interrupted => self.processor.interrupt(FLUSH_VECTOR).map(|()| None),
-                Exit::Port(port) => Ok(Some(End::Fault(format!("its virtual machine wrote to port {port:#x}")))),
+                Exit::Port(port) => {
+                    Ok(Some(End::Fault(format!("its virtual machine wrote to port {port:#x}"))))
+                }
                 Exit::Broken(why) => {
                     let place = self.processor.place();
                     Ok(Some(End::Fault(format!("its virtual machine failed: {why} ({place})"))))

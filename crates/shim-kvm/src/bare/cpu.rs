@@ -95,13 +95,17 @@ impl Cpu {
 
 /// Fills the table of exceptions: once, before any other thread is started.
 pub fn fill_gates() {
-    let mut fill = |vector: usize, entry: usize| {
+    let fill = |vector: usize, entry: usize| {
         let handler = vectors as *const () as u64 + entry as u64 * STRIDE;
         let stack = u64::from(OWN_STACK.contains(&vector));
         let ring = if vector == BREAKPOINT { 3_u64 } else { 0 };
         // Present, interrupt gate: further interrupts stay off.
         let kind = 0x8E00 | ring << 13;
-        let low = handler & 0xFFFF | u64::from(CODE) << 16 | stack << 32 | kind << 32 | (handler >> 16 & 0xFFFF) << 48;
+        let low = handler & 0xFFFF
+            | u64::from(CODE) << 16
+            | stack << 32
+            | kind << 32
+            | (handler >> 16 & 0xFFFF) << 48;
         let gates = &raw mut GATES_TABLE;
         // SAFETY: only the first thread runs yet, and the processor has not been told of the table.
         unsafe { (*gates).0[vector] = Gate([low, handler >> 32]) };
@@ -119,8 +123,7 @@ pub fn load() {
         limit: u16,
         base: u64,
     }
-    let register =
-        Register { limit: (size_of::<Gates>() - 1) as u16, base: &raw const GATES_TABLE as u64 };
+    let register = Register { limit: (size_of::<Gates>() - 1) as u16, base: &raw const GATES_TABLE as u64 };
     // SAFETY: the table is complete and static.
     unsafe { asm!("lidt [{}]", in(reg) &raw const register, options(readonly, nostack, preserves_flags)) };
     let cpu = Cpu::current();
@@ -185,7 +188,9 @@ pub fn root() -> u64 {
 pub fn counter() -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: reads a counter.
-    unsafe { asm!("lfence", "rdtsc", out("eax") low, out("edx") high, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("lfence", "rdtsc", out("eax") low, out("edx") high, options(nomem, nostack, preserves_flags))
+    };
     u64::from(high) << 32 | u64::from(low)
 }
 
@@ -215,7 +220,9 @@ impl Floats {
     pub fn load(&mut self) {
         [self.0[26], self.0[27]] = [0; 2];
         // SAFETY: the shim does not use these registers; reads 512 aligned bytes.
-        unsafe { asm!("fxrstor64 [{}]", in(reg) &raw const *self, options(readonly, nostack, preserves_flags)) };
+        unsafe {
+            asm!("fxrstor64 [{}]", in(reg) &raw const *self, options(readonly, nostack, preserves_flags))
+        };
     }
 
     /// Loads those of a new thread.

@@ -42,7 +42,12 @@ pub fn start(boot: &Boot, top: u64) {
     // SAFETY: these frames were just taken, nobody else has them, they are fresh and so zero, and every bit pattern of
     // zeros is a `Region`.
     let list = unsafe { core::slice::from_raw_parts_mut(direct(start).cast::<Region>(), REGIONS) };
-    let space = Space { regions: Regions::new(list, top), frames, tables: Tables::new(super::cpu::root()), brk: 0..0 };
+    let space = Space {
+        regions: Regions::new(list, top),
+        frames,
+        tables: Tables::new(super::cpu::root()),
+        brk: 0..0,
+    };
     *SPACE.take() = Some(space);
 }
 
@@ -117,7 +122,10 @@ pub fn write(address: u64, bytes: &[u8]) -> Result<(), Errno> {
 impl Space {
     /// Enters the page of an address that ring 3 touched, if it may.
     pub fn fault(&mut self, address: u64, wanted: Access) -> Result<(), Errno> {
-        let region = self.regions.find(address).filter(|region| region.access.allows(wanted) && region.access.is_any());
+        let region = self
+            .regions
+            .find(address)
+            .filter(|region| region.access.allows(wanted) && region.access.is_any());
         let region = region.ok_or(Errno::FAULT)?;
         let page = address & !(PAGE - 1);
         // A block of pages lies in one table. Fresh frames cost nothing, those that were used have to be wiped.
@@ -176,7 +184,9 @@ impl Space {
 
     /// Whether a range is free and may be taken.
     pub fn is_free(&self, start: u64, len: u64) -> bool {
-        start.checked_add(len).is_some_and(|end| start >= USER && end <= USER_END && self.regions.is_free(&(start..end)))
+        start
+            .checked_add(len)
+            .is_some_and(|end| start >= USER && end <= USER_END && self.regions.is_free(&(start..end)))
     }
 
     /// Tells of a range whose pages are entered already.
@@ -250,7 +260,9 @@ impl Space {
         let done = match wanted {
             0 => false,
             _ if wanted < start || wanted >= USER_END => false,
-            _ if new > old => self.is_free(old, new - old) && self.map(Some(old), new - old, Access::READ_WRITE).is_ok(),
+            _ if new > old => {
+                self.is_free(old, new - old) && self.map(Some(old), new - old, Access::READ_WRITE).is_ok()
+            }
             _ if new < old => self.unmap(new, old - new).is_ok(),
             _ => true,
         };

@@ -133,7 +133,8 @@ const RED_ZONE: u64 = 128;
 
 fn deliver(frame: &mut Frame, fault: Fault, handler: u64, flags: u64, restorer: u64) -> Result<(), Errno> {
     let thread = Thread::current();
-    let (start, len) = (thread.alternate.load(Ordering::Relaxed), thread.alternate_len.load(Ordering::Relaxed));
+    let (start, len) =
+        (thread.alternate.load(Ordering::Relaxed), thread.alternate_len.load(Ordering::Relaxed));
     let on_alternate = frame.rsp.wrapping_sub(start) < len;
     let top = if flags & ON_ALTERNATE != 0 && len != 0 && !on_alternate {
         start.wrapping_add(len)
@@ -150,8 +151,29 @@ fn deliver(frame: &mut Frame, fault: Fault, handler: u64, flags: u64, restorer: 
     let (trap, error) = if fault.code == -6 { (0, 0) } else { (frame.vector, frame.error) };
     let f = &*frame;
     words[REGISTERS..FLOATS].copy_from_slice(&[
-        f.r8, f.r9, f.r10, f.r11, f.r12, f.r13, f.r14, f.r15, f.rdi, f.rsi, f.rbp, f.rbx, f.rdx, f.rax, f.rcx,
-        f.rsp, f.rip, f.rflags, selectors, error, trap, 0, fault.address,
+        f.r8,
+        f.r9,
+        f.r10,
+        f.r11,
+        f.r12,
+        f.r13,
+        f.r14,
+        f.r15,
+        f.rdi,
+        f.rsi,
+        f.rbp,
+        f.rbx,
+        f.rdx,
+        f.rax,
+        f.rcx,
+        f.rsp,
+        f.rip,
+        f.rflags,
+        selectors,
+        error,
+        trap,
+        0,
+        fault.address,
     ]);
     words[FLOATS] = floats_at;
     words[MASK] = thread.blocked.load(Ordering::Relaxed);
@@ -177,8 +199,32 @@ fn deliver(frame: &mut Frame, fault: Fault, handler: u64, flags: u64, restorer: 
 /// `rt_sigreturn`: takes the registers back that `deliver` left, as the handler has changed them.
 pub fn return_from(frame: &mut Frame) -> Result<(), Errno> {
     // The handler's return has taken the first word.
-    let [_, _, _, _, _, r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags, ..]: [u64; WORDS - 1] =
-        memory::read_words(frame.rsp)?;
+    let [
+        _,
+        _,
+        _,
+        _,
+        _,
+        r8,
+        r9,
+        r10,
+        r11,
+        r12,
+        r13,
+        r14,
+        r15,
+        rdi,
+        rsi,
+        rbp,
+        rbx,
+        rdx,
+        rax,
+        rcx,
+        rsp,
+        rip,
+        rflags,
+        ..,
+    ]: [u64; WORDS - 1] = memory::read_words(frame.rsp)?;
     let words: [u64; WORDS - 1] = memory::read_words(frame.rsp)?;
     let mut floats = Floats([0; 512]);
     if words[FLOATS - 1] != 0 {
@@ -189,6 +235,29 @@ pub fn return_from(frame: &mut Frame) -> Result<(), Errno> {
     Thread::current().blocked.store(words[MASK - 1], Ordering::Relaxed);
     let rflags = rflags & USER_FLAGS | FIXED_FLAGS;
     let (cs, ss, vector, error) = (USER_CODE.into(), USER_DATA.into(), frame.vector, 0);
-    *frame = Frame { r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax, vector, error, rip, cs, rflags, rsp, ss };
+    *frame = Frame {
+        r15,
+        r14,
+        r13,
+        r12,
+        r11,
+        r10,
+        r9,
+        r8,
+        rdi,
+        rsi,
+        rbp,
+        rbx,
+        rdx,
+        rcx,
+        rax,
+        vector,
+        error,
+        rip,
+        cs,
+        rflags,
+        rsp,
+        ss,
+    };
     Ok(())
 }

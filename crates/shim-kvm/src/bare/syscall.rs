@@ -114,7 +114,13 @@ fn quick(number: u64, args: Args) -> Option<Answer> {
         230 => system::nanosleep(a, b, c),
         // Robust mutexes survive the death of a process that shares them; there is none.
         273 => Ok(0),
-        302 => if c == 0 { system::limit(b, args[3]) } else { Err(Errno::ACCES) },
+        302 => {
+            if c == 0 {
+                system::limit(b, args[3])
+            } else {
+                Err(Errno::ACCES)
+            }
+        }
         309 => system::processor(a, b),
         318 => system::random(a, b),
         _ => return None,

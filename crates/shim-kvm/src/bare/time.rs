@@ -25,7 +25,8 @@ pub fn start(given: &Given) {
 /// Nanoseconds since the start; never less than before, on any processor.
 fn elapsed() -> u64 {
     let counted = counter().saturating_sub(COUNTER.load(Ordering::Relaxed));
-    let elapsed = (u128::from(counted) * u128::from(SCALE.load(Ordering::Relaxed)) >> 32) as u64;
+    let scaled = u128::from(counted) * u128::from(SCALE.load(Ordering::Relaxed));
+    let elapsed = (scaled >> 32) as u64;
     LATEST.fetch_max(elapsed, Ordering::Relaxed).max(elapsed)
 }
 

@@ -68,7 +68,13 @@ impl Tables {
     }
 
     /// Enters a page of ring 3.
-    pub fn enter(&mut self, address: u64, frame: u64, access: Access, frames: &mut Frames) -> Result<(), Errno> {
+    pub fn enter(
+        &mut self,
+        address: u64,
+        frame: u64,
+        access: Access,
+        frames: &mut Frames,
+    ) -> Result<(), Errno> {
         let place = self.make(address, 1, frames)?;
         write(place, Entry::new(frame, access).0);
         Ok(())
@@ -94,7 +100,12 @@ impl Tables {
     }
 
     /// Enters a page directory, which covers a gigabyte.
-    pub fn enter_directory(&mut self, address: u64, directory: u64, frames: &mut Frames) -> Result<(), Errno> {
+    pub fn enter_directory(
+        &mut self,
+        address: u64,
+        directory: u64,
+        frames: &mut Frames,
+    ) -> Result<(), Errno> {
         let place = self.make(address, 3, frames)?;
         write(place, directory | TABLE);
         Ok(())

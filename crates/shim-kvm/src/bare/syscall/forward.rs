@@ -93,10 +93,18 @@ pub fn call(call: Call, args: Args) -> Answer {
     for (index, span) in exchange.request().spans().filter(|(_, span)| span.way().is_out()) {
         let len = match (call.shape().returns, call.shape().args[index]) {
             (Returns::Bytes(of), _) if of == index => reply.value as usize,
-            (Returns::Count(of), Arg::Out(Size::Items(at, bytes)) | Arg::InOut(Size::Items(at, bytes))) if of == at => {
-                if span.way().is_in() { span.len() } else { reply.value as usize * bytes as usize }
+            (Returns::Count(of), Arg::Out(Size::Items(at, bytes)) | Arg::InOut(Size::Items(at, bytes)))
+                if of == at =>
+            {
+                if span.way().is_in() {
+                    span.len()
+                } else {
+                    reply.value as usize * bytes as usize
+                }
             }
-            (_, Arg::Out(Size::Argument(at))) if is_room(call, at) => reply.told.min(span.len() as u64) as usize,
+            (_, Arg::Out(Size::Argument(at))) if is_room(call, at) => {
+                reply.told.min(span.len() as u64) as usize
+            }
             _ => span.len(),
         };
         exchange.take_user(index, 0, args[index], len)?;
@@ -200,7 +208,7 @@ pub fn fcntl(args: Args) -> Answer {
     match args[1] & 0xFFFF_FFFF {
         DUPLICATE | DUPLICATE_CLOSING => call(Call::Dup, [args[0], 0, 0, 0, 0, 0]),
         SET_STATUS => call(Call::Fcntl, [args[0], SET_STATUS, args[2] & STATUS, 0, 0, 0]),
-        1 | 2 | 3 => call(Call::Fcntl, [args[0], args[1], args[2] & 1, 0, 0, 0]),
+        1..=3 => call(Call::Fcntl, [args[0], args[1], args[2] & 1, 0, 0, 0]),
         _ => Err(Errno::INVAL),
     }
 }

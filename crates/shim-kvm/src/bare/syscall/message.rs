@@ -135,14 +135,8 @@ pub fn receive([descriptor, at, flags, ..]: Args) -> Answer {
         0
     };
     let call = if wants_rights { Call::Receive } else { Call::Recvfrom };
-    let args = [
-        descriptor & 0xFFFF_FFFF,
-        1,
-        total(message.vector)?,
-        flags & 0xFFFF_FFFF,
-        (room != 0).into(),
-        room,
-    ];
+    let args =
+        [descriptor & 0xFFFF_FFFF, 1, total(message.vector)?, flags & 0xFFFF_FFFF, (room != 0).into(), room];
     check(call, &args)?;
     let exchange = Exchange::new(call, args)?;
     let reply = exchange.call()?;

@@ -39,9 +39,8 @@ pub fn mmap([place, len, access, flags, descriptor, position]: Args) -> Answer {
         return Err(Errno::ACCES);
     }
     let start = memory::with(|space| space.map(place, len, Access::READ_WRITE))?;
-    let read = read_file(start, len, descriptor, position).and_then(|()| {
-        memory::with(|space| space.protect(start, len, access))
-    });
+    let read = read_file(start, len, descriptor, position)
+        .and_then(|()| memory::with(|space| space.protect(start, len, access)));
     if let Err(error) = read {
         memory::with(|space| space.unmap(start, len))?;
         return Err(error);
