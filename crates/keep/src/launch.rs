@@ -17,7 +17,7 @@ pub use crate::sys::spawn::{SpawnError, Step};
 pub use image::{Image, ImageError};
 pub use serve::Event;
 
-use crate::cache::Store;
+use crate::cache::{Stamp, Store};
 use api::launch::frame::{self, FrameError};
 use api::launch::{Ending, NOTICE_LIMIT, ORDER_LIMIT, Order};
 use api::manifest::{FileKind, Manifest};
@@ -69,6 +69,14 @@ pub struct Launch<'a> {
     pub cache: Option<&'a Store>,
 }
 
+impl<'a> Launch<'a> {
+    /// The compile cache and the file whose code is looked up there, once the keep has what it needs.
+    fn into_cache(self, stamp: Option<Stamp>) -> Option<serve::Place<'a>> {
+        let (workload, told) = (self.workload, self.order.known);
+        self.cache.map(|store| serve::Place { store, workload, stamp, told })
+    }
+}
+
 /// A keep that did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
@@ -94,7 +102,7 @@ pub struct Keep<'a> {
     pid: Pid,
     channel: UnixStream,
     confinement: Confinement,
-    cache: Option<&'a Store>,
+    cache: Option<serve::Place<'a>>,
     /// From where its virtual machine tells how it failed.
     control: Option<UnixStream>,
 }
@@ -153,7 +161,7 @@ impl Keep<'_> {
 
     /// Serves the keep to its end, reporting what it tells meanwhile.
     pub fn run(mut self, report: &mut dyn FnMut(Event)) -> Ending {
-        let told = serve::serve(&mut self.channel, self.cache, report);
+        let told = serve::serve(&mut self.channel, self.cache.as_ref(), report);
         let status = self.stop();
         match told {
             serve::Told::Ended(ending) => ending,

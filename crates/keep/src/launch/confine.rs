@@ -59,8 +59,10 @@ impl Confine {
         image: Option<&Image>,
         dirs: &[OwnedFd],
     ) -> Result<Self, ConfineError> {
-        let landlock = ruleset(needs, image, dirs)?.into();
-        let filter = filter::compile(confined, needs)?;
+        let landlock: Option<OwnedFd> = ruleset(needs, image, dirs)?.into();
+        // Where nothing else tells one path from another, the filter lets none through for the page map.
+        let pagemap = needs.pagemap && landlock.is_some();
+        let filter = filter::compile(confined, &Needs { pagemap, ..needs.clone() })?;
         let report = report(landlock_level(&landlock));
         Ok(Self { landlock, filter, report })
     }

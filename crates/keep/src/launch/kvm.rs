@@ -5,7 +5,8 @@
 //! workload from the host.
 
 use super::needs::Needs;
-use super::{DESCRIPTORS_MOST, Image, Keep, Launch, LaunchError, NATIVE_STACK, Streams, tell};
+use super::{Confinement, DESCRIPTORS_MOST, Image, Keep, Launch, LaunchError, NATIVE_STACK, Streams, tell};
+use crate::cache::Stamp;
 use crate::sys::spawn::{Spawn, spawn};
 use crate::vmm::{CONTROL_LIMIT, Launched, NAME, Settings};
 use api::launch::frame;
@@ -25,6 +26,8 @@ const BESIDE: u64 = 3 << 30;
 
 /// Starts a keep.
 pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
+    // Before the keep can read the file.
+    let stamp = Stamp::of(&launch.workload);
     let device = File::options().read(true).write(true).open(DEVICE);
     let device = device.map_err(|error| LaunchError::Machine(format!("{DEVICE} does not open: {error}")))?;
     let program = Image::open(Path::new(SELF)).map_err(|error| LaunchError::Machine(error.to_string()))?;
@@ -36,7 +39,8 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
     descriptors.extend([launch.image.descriptor(), device.as_fd(), controlled.as_fd()]);
     let limits = &launch.manifest.limits;
     let settings = Settings {
-        needs: Needs::of(launch.manifest, launch.order),
+        // The page map would be this process's, not the keep's.
+        needs: Needs { pagemap: false, ..Needs::of(launch.manifest, launch.order) },
         memory: limits.memory.saturating_add(BESIDE),
         stack: NATIVE_STACK + limits.stack,
         processors: available_parallelism().map_or(1, |count| count.get() as u64),
@@ -47,17 +51,19 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
         descriptors: &descriptors,
         limits: &[(libc::RLIMIT_CORE, 0), (libc::RLIMIT_NOFILE, DESCRIPTORS_MOST)],
         landlock: None,
+        pagemap: false,
         filter: None,
     })?;
     drop((inside, controlled));
     let confinement = frame::write(&mut control, &settings, CONTROL_LIMIT)
         .and_then(|()| frame::read(&mut control, CONTROL_LIMIT));
-    let mut keep =
-        Keep { pid, channel, confinement: Default::default(), cache: launch.cache, control: Some(control) };
+    let order = launch.order;
+    let cache = launch.into_cache(stamp);
+    let mut keep = Keep { pid, channel, confinement: Confinement::default(), cache, control: Some(control) };
     let why = match confinement {
         Ok(Some(Launched::Yes(confinement))) => {
             keep.confinement = confinement;
-            return tell(keep, launch.order);
+            return tell(keep, order);
         }
         Ok(Some(Launched::No(why))) => why,
         Ok(None) => "its process ended without a word".to_owned(),

@@ -7,12 +7,15 @@
 use super::confine::Confine;
 use super::needs::Needs;
 use super::{DESCRIPTORS_MOST, Keep, Launch, LaunchError, NATIVE_STACK, Streams, tell};
+use crate::cache::Stamp;
 use crate::sys::spawn::{Spawn, spawn};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 /// Starts a keep.
 pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
+    // Before the keep can read the file.
+    let stamp = Stamp::of(&launch.workload);
     let needs = Needs::of(launch.manifest, launch.order);
     let confine = Confine::build(&needs, launch.image, &launch.dirs)?;
     let (channel, inside) = UnixStream::pair().map_err(LaunchError::Prepare)?;
@@ -31,8 +34,11 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
         #[cfg(target_os = "linux")]
         landlock: confine.landlock(),
         #[cfg(target_os = "linux")]
+        pagemap: needs.pagemap,
+        #[cfg(target_os = "linux")]
         filter: Some(confine.filter()),
     })?;
-    let keep = Keep { pid, channel, confinement: confine.report, cache: launch.cache, control: None };
-    tell(keep, launch.order)
+    let order = launch.order;
+    let cache = launch.into_cache(stamp);
+    tell(Keep { pid, channel, confinement: confine.report, cache, control: None }, order)
 }
