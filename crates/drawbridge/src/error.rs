@@ -1,5 +1,6 @@
 //! Why a request is refused, and what that is in HTTP. Nothing below the routes has heard of a status.
 
+use crate::signature::SignatureError;
 use crate::store::StoreError;
 use api::digest::DigestError;
 use api::name::NameError;
@@ -52,6 +53,12 @@ pub enum Refusal {
     /// A manifest that needs what the repository does not hold.
     #[error("the manifest needs {0}, which the repository does not hold")]
     Needs(String),
+    /// A signed tag that is none.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// A tag that nobody signed who should have.
+    #[error("{0}")]
+    Unsigned(&'static str),
     /// A version of this interface that is not spoken here.
     #[error("version `{0}` of the interface is not spoken here, 0.4 is")]
     Version(String),
@@ -128,6 +135,8 @@ impl Refusal {
             Self::Body(_) => (S::BAD_REQUEST, "body", "UNSUPPORTED"),
             Self::Manifest(_) => (S::BAD_REQUEST, "manifest", "MANIFEST_INVALID"),
             Self::Needs(_) => (S::NOT_FOUND, "manifest-needs", "MANIFEST_BLOB_UNKNOWN"),
+            Self::Signature(_) => (S::BAD_REQUEST, "signature", "MANIFEST_INVALID"),
+            Self::Unsigned(_) => (S::FORBIDDEN, "unsigned", "DENIED"),
             Self::Version(_) => (S::NOT_IMPLEMENTED, "version", "UNSUPPORTED"),
             Self::Exists(_) => (S::CONFLICT, "exists", "DENIED"),
             Self::Taken { .. } => (S::CONFLICT, "tag-taken", "DENIED"),

@@ -24,5 +24,6 @@ pub mod record;
 pub mod router;
 pub mod routes;
 pub mod settings;
+pub mod signature;
 pub mod store;
 pub mod transfer;

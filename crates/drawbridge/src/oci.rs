@@ -23,6 +23,7 @@ use crate::caller::Caller;
 use crate::error::Refusal;
 use crate::record::{self, Asked};
 use crate::routes::admitted;
+use crate::routes::tags::signed;
 use crate::settings::Settings;
 use api::digest::{Algorithm, Digest};
 use api::name::Repository;
@@ -105,24 +106,47 @@ async fn allowed(
     Ok((settings, caller))
 }
 
-/// Whether content may be read, on record. A keep may read what is part of the package that its certificate names.
+/// Whether content may be read, on record: by a keep, what is part of the package that its certificate names; of a
+/// repository that wants signatures, what is part of a signed package.
 async fn readable(app: &App, parts: &Parts, name: &Repository, digest: &Digest) -> Result<(), Refusal> {
     let caller = Caller::of(app, &parts.headers, parts.extensions.get::<Peer>()).await?;
-    let packages = match caller.token.is_none() && !caller.certificates.is_empty() {
-        true => app.store.index.packages_with(name, digest).await?,
+    let found = app.store.index.repository(name).await?.map(|row| row.settings).unwrap_or_default();
+    let keep = caller.token.is_none() && !caller.certificates.is_empty() && !found.public;
+    let trees = match keep || !found.signers.is_empty() {
+        true => app.store.index.trees_with(name, digest).await?,
         false => Vec::new(),
     };
-    let mut decided = Err(Refusal::Missing("blob"));
-    let mut package = packages.first();
-    for candidate in packages.iter().map(Some).chain([None]) {
-        decided = admitted(app, &caller, name, Action::Read(candidate)).await.map(|(_, grant)| grant);
-        if decided.is_ok() || candidate.is_none() && packages.is_empty() {
-            package = candidate;
+    // Content that is part of nothing yet is tried as that, and as what it may be part of.
+    let packages: Vec<Option<Digest>> =
+        match trees.iter().filter_map(|tree| tree.package.parse().ok()).map(Some).collect() {
+            packages if Vec::is_empty(&packages) => vec![None],
+            packages => packages,
+        };
+    let (mut package, mut decided) = (None, Err(Refusal::Missing("blob")));
+    for candidate in packages {
+        let grant =
+            admitted(app, &caller, name, Action::Read(candidate.as_ref())).await.map(|(_, grant)| grant);
+        (package, decided) = (candidate, grant);
+        if decided.is_ok() {
             break;
         }
     }
+    let owner = matches!(&decided, Ok(Grant::Person(person)) if person == name.user());
+    if decided.is_ok()
+        && !owner
+        && !found.signers.is_empty()
+        && !trees.iter().any(|tree| signed(&found, tree).is_ok())
+    {
+        decided = Err(Refusal::Unsigned("no tag that has this is signed by one of the repository's signers"));
+    }
     let what = digest.to_string();
-    record::release(app, parts, &Asked { repository: name, what: &what, package }, &decided).await?;
+    record::release(
+        app,
+        parts,
+        &Asked { repository: name, what: &what, package: package.as_ref() },
+        &decided,
+    )
+    .await?;
     decided.map(|_: Grant| ())
 }
 

@@ -53,7 +53,7 @@ pub async fn release(
             });
             ("package.released", "a keep".to_owned(), Some(keep), None)
         }
-        Err(refusal @ (Refusal::Denied { .. } | Refusal::Unauthenticated(_))) => {
+        Err(refusal @ (Refusal::Denied { .. } | Refusal::Unauthenticated(_) | Refusal::Unsigned(_))) => {
             let caller =
                 Caller::of(app, &parts.headers, parts.extensions.get::<Peer>()).await.unwrap_or_default();
             let reason = format!("{}: {refusal}", refusal.codes().1);

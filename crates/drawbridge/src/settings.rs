@@ -15,6 +15,9 @@ pub struct Settings {
     /// Users who may read besides the owner.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readers: Vec<String>,
+    /// Public keys in PEM: with any, each tag must be signed by one of them, when it is published and when it is released.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<String>,
     /// Which keeps get the content of a repository that is not public; without it, none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,

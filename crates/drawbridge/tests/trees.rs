@@ -200,3 +200,61 @@ async fn only_the_owner_writes_and_what_is_private_stays_so() {
         registry.send(Method::PUT, base, &[registry.other(), ("content-type", ENTRY_TYPE)], b"{}").await;
     assert_eq!((written.status, written.code()), (StatusCode::FORBIDDEN, "not-the-owner".into()));
 }
+
+#[tokio::test]
+async fn a_repository_can_want_signatures() {
+    let registry = Registry::new().await;
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let settings = |signers: &[String]| serde_json::json!({ "public": true, "signers": signers }).to_string();
+    let made = registry
+        .put("/api/v0.4/alice/hello", "application/json", settings(&[key.public_key_pem()]).as_bytes())
+        .await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+    let tree = tree_of(&package());
+    let base = "/api/v0.4/alice/hello/_tag/1.0.0";
+    let unsigned = registry.put(base, ENTRY_TYPE, &tree.root().encode()).await;
+    assert_eq!((unsigned.status, unsigned.code()), (StatusCode::FORBIDDEN, "unsigned".into()));
+    let tag = signed(&key, &tree.root().encode());
+    let stranger = signed(&rcgen::KeyPair::generate().expect("a key"), &tree.root().encode());
+    let refused = registry.put(base, "application/jose+json", stranger.as_bytes()).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "unsigned".into()));
+    assert_eq!(registry.put(base, "application/jose+json", tag.as_bytes()).await.status, StatusCode::CREATED);
+    for (path, node) in tree.nodes() {
+        let path = path.to_string();
+        let file = package().iter().find(|(name, _)| *name == path).map(|(_, content)| content.to_vec());
+        let content = node.directory.clone().or(file).expect("content");
+        let place = format!("{base}/tree/{path}").trim_end_matches('/').to_owned();
+        assert_eq!(
+            registry.put(&place, &node.entry.media_type, &content).await.status,
+            StatusCode::CREATED,
+            "{path}"
+        );
+    }
+    let got = registry.get(base).await;
+    assert_eq!((got.text(), got.header("content-type")), (tag, "application/jose+json".into()));
+    assert_eq!(registry.get(&format!("{base}/package")).await.json()["signed"], true);
+    let content = format!("{base}/tree/main.wasm");
+    assert_eq!(registry.get(&content).await.status, StatusCode::OK);
+    let layer = format!("/v2/alice/hello/blobs/{}", api::digest::Digest::sha256(package()[1].1));
+    assert_eq!(registry.get(&layer).await.status, StatusCode::OK);
+    // A signer who is none any more.
+    let other = rcgen::KeyPair::generate().expect("a key").public_key_pem();
+    registry
+        .send(Method::PATCH, "/api/v0.4/alice/hello", &[registry.owner()], settings(&[other]).as_bytes())
+        .await;
+    let refused = registry.get(&content).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "unsigned".into()));
+    assert_eq!(registry.get(&layer).await.status, StatusCode::FORBIDDEN);
+}
+
+fn signed(key: &rcgen::KeyPair, payload: &[u8]) -> String {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    let pair =
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key.serialize_der()).expect("a key");
+    let (protected, payload) = (BASE64.encode(r#"{"alg":"ES256"}"#), BASE64.encode(payload));
+    let message = format!("{protected}.{payload}");
+    let signature = pair.sign(&aws_lc_rs::rand::SystemRandom::new(), message.as_bytes()).expect("signed");
+    serde_json::json!({ "payload": payload, "protected": protected, "signature": BASE64.encode(signature.as_ref()) }).to_string()
+}

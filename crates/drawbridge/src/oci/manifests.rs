@@ -7,6 +7,7 @@ use crate::app::{App, Shared};
 use crate::error::Refusal;
 use crate::package::{self, Blob, ImageManifest};
 use crate::routes::{tags, trees};
+use crate::settings::Settings;
 use crate::store::index::{Descriptor, Manifest, Node, TreeTag};
 use crate::transfer::{Outgoing, send};
 use api::digest::Digest;
@@ -107,7 +108,7 @@ pub async fn put(
     let digest = app.store.keep_bytes(&name, text.to_vec(), app.now()).await?;
     app.store.index.add_manifest(&name, &read.manifest).await?;
     if let Reference::Tag(tag) = &reference {
-        point(&app, &name, tag, digest, read.image.as_ref(), settings.movable_tags).await?;
+        point(&app, &name, tag, digest, read.image.as_ref(), &settings).await?;
     }
     let mut headers = HeaderMap::new();
     let subject = read.manifest.subject.map(|subject| ("oci-subject", subject));
@@ -208,15 +209,18 @@ async fn point(
     tag: &str,
     digest: Digest,
     image: Option<&ImageManifest>,
-    movable: bool,
+    settings: &Settings,
 ) -> Result<(), Refusal> {
     let version = tag.parse::<Version>().ok();
     let tree = match (&version, image) {
         (Some(_), Some(image)) => tree(app, name, image).await?,
         _ => None,
     };
+    if let Some((tag, _)) = &tree {
+        tags::signed(settings, tag)?;
+    }
     let tree = tree.as_ref().map(|(tag, nodes)| (tag, nodes.as_slice()));
-    let movable = movable && version.is_none();
+    let movable = settings.movable_tags && version.is_none();
     let claimed = app.store.index.set_tag((name, tag), &digest, tree, movable, app.now()).await?;
     tags::status(claimed, tag).map(drop)
 }

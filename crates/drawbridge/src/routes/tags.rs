@@ -5,6 +5,8 @@ use crate::access::Action;
 use crate::app::Shared;
 use crate::error::Refusal;
 use crate::package::digest_of;
+use crate::settings::Settings;
+use crate::signature::{SIGNED_TYPE, SignedTag};
 use crate::store::CLAIM_SECONDS;
 use crate::store::index::{Claimed, Tag, TreeTag};
 use api::name::{Repository, Version};
@@ -83,6 +85,7 @@ pub async fn package(
         "manifest": found.manifest,
         "steward": settings.release.as_ref().map(|release| &release.steward),
         "protected": !settings.public,
+        "signed": tree.media_type == SIGNED_TYPE && signed(&settings, &tree).is_ok(),
     });
     Ok(json(text.to_string()))
 }
@@ -95,9 +98,10 @@ pub async fn claim(
 ) -> Result<Response, Refusal> {
     let (name, tag): (_, Version) = (repository(&user, &name)?, named(&tag)?);
     let (parts, body) = request.into_parts();
-    allowed(&app, &parts, &name, Action::Write).await?;
+    let (settings, _) = allowed(&app, &parts, &name, Action::Write).await?;
     let (announced, text) = short(&parts.headers, body, ENTRY_LIMIT).await?;
     let (entry, tree) = read(&announced, text)?;
+    signed(&settings, &tree)?;
     let now = app.now();
     let claimed = app.store.index.claim_tag((&name, &tag), &tree, &entry, now - CLAIM_SECONDS, now).await?;
     let status = status(claimed, tag.as_str())?;
@@ -115,10 +119,13 @@ pub async fn delete(
     let (name, tag): (_, Version) = (repository(&user, &name)?, named(&tag)?);
     let (parts, _) = request.into_parts();
     allowed(&app, &parts, &name, Action::Write).await?;
-    match app.store.index.delete_tag(&name, tag.as_str()).await? {
-        true => Ok(StatusCode::NO_CONTENT.into_response()),
-        false => Err(Refusal::Missing("tag")),
+    let found = app.store.index.tag(&name, tag.as_str()).await?.ok_or(Refusal::Missing("tag"))?;
+    app.store.index.delete_tag(&name, tag.as_str()).await?;
+    if let Some(manifest) = found.manifest {
+        // Nobody who publishes trees knows of it.
+        app.store.index.drop_manifest(&name, &manifest).await?;
     }
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// The status of a claim.
@@ -145,14 +152,33 @@ fn read(announced: &Announced, text: Vec<u8>) -> Result<(Entry, TreeTag), Refusa
     if announced.digests.is_none() {
         return Err(Refusal::Header { name: "content-digest", problem: "is missing".into() });
     }
-    if announced.media_type != ENTRY_TYPE {
-        let problem = format!("must be {ENTRY_TYPE}, found {:?}", announced.media_type);
-        return Err(Refusal::Header { name: "content-type", problem });
-    }
-    let entry = Entry::decode(&text)?;
+    let entry = match announced.media_type.as_str() {
+        ENTRY_TYPE => Entry::decode(&text)?,
+        SIGNED_TYPE => SignedTag::decode(&text)?.entry,
+        other => {
+            let problem = format!("must be {ENTRY_TYPE} or {SIGNED_TYPE}, found {other:?}");
+            return Err(Refusal::Header { name: "content-type", problem });
+        }
+    };
     let package =
         digest_of(&entry).ok_or_else(|| Refusal::Body("a tag needs the sha-256 of its root".into()))?;
-    let entry_text = String::from_utf8(text).map_err(|_| Refusal::Body("a tag must be UTF-8".into()))?;
-    let tree = TreeTag { entry: entry_text, media_type: ENTRY_TYPE.to_owned(), package: package.to_string() };
+    let text = String::from_utf8(text).map_err(|_| Refusal::Body("a tag must be UTF-8".into()))?;
+    let tree =
+        TreeTag { entry: text, media_type: announced.media_type.clone(), package: package.to_string() };
     Ok((entry, tree))
+}
+
+/// Whether a tag is signed as the repository wants it, at this moment: signers come and go.
+pub fn signed(settings: &Settings, tree: &TreeTag) -> Result<(), Refusal> {
+    match (settings.signers.as_slice(), tree.media_type == SIGNED_TYPE) {
+        ([], false) => Ok(()),
+        ([], true) => Err(Refusal::Unsigned(
+            "the tag is signed, and the repository names no signers to hold it against",
+        )),
+        (_, false) => Err(Refusal::Unsigned("the tag is not signed, as the repository wants it")),
+        (signers, true) => match SignedTag::decode(tree.entry.as_bytes())?.is_signed_by(signers) {
+            true => Ok(()),
+            false => Err(Refusal::Unsigned("the tag is signed by none of the repository's signers")),
+        },
+    }
 }

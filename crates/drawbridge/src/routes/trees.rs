@@ -54,7 +54,12 @@ pub async fn show(
     let tag = app.store.index.tag(&place.repository, place.tag.as_str()).await?;
     let package = tag.as_ref().and_then(|tag| tag.tree.as_ref()?.package.parse::<Digest>().ok());
     let decided = allowed(&app, &parts, &place.repository, Action::Read(package.as_ref())).await;
-    let grant = recorded(&app, &parts, &place, package.as_ref(), decided).await?;
+    let decided = match (decided, tag.as_ref().and_then(|tag| tag.tree.as_ref())) {
+        (Ok((settings, grant)), Some(tree)) => super::tags::signed(&settings, tree).map(|()| grant),
+        (decided, _) => decided.map(|(_, grant)| grant),
+    };
+    recorded(&app, &parts, &place, package.as_ref(), &decided).await?;
+    let grant = decided?;
     let tag = tag.ok_or(Refusal::Missing("tag"))?;
     if tag.manifest.is_none() && !matches!(&grant, Grant::Person(name) if name == place.repository.user()) {
         return Err(Refusal::Missing("tag"));
@@ -77,13 +82,11 @@ async fn recorded(
     parts: &Parts,
     place: &Place,
     package: Option<&Digest>,
-    decided: Result<(crate::settings::Settings, Grant), Refusal>,
-) -> Result<Grant, Refusal> {
+    decided: &Result<Grant, Refusal>,
+) -> Result<(), Refusal> {
     let path = place.path.to_string();
     let asked = crate::record::Asked { repository: &place.repository, what: &path, package };
-    let decided = decided.map(|(_, grant)| grant);
-    crate::record::release(app, parts, &asked, &decided).await?;
-    decided
+    crate::record::release(app, parts, &asked, decided).await
 }
 
 /// `PUT`: content that a tag or a directory has announced.

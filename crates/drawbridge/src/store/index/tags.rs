@@ -164,18 +164,19 @@ impl Index {
         rows.into_iter().map(tag).collect()
     }
 
-    /// The packages that a blob or manifest of a repository is part of.
-    pub async fn packages_with(
+    /// The visible trees that a blob or manifest of a repository is part of.
+    pub async fn trees_with(
         &self,
         repository: &Repository,
         digest: &Digest,
-    ) -> Result<Vec<Digest>, StoreError> {
-        let sql = "SELECT DISTINCT package FROM tags WHERE repository = $1 AND package IS NOT NULL AND (manifest = $2 \
+    ) -> Result<Vec<TreeTag>, StoreError> {
+        let sql = "SELECT name, manifest, entry, entry_type, package FROM tags \
+                   WHERE repository = $1 AND manifest IS NOT NULL AND package IS NOT NULL AND (manifest = $2 \
                    OR EXISTS (SELECT 1 FROM needs n WHERE n.repository = $1 AND n.manifest = tags.manifest AND n.digest = $2) \
                    OR EXISTS (SELECT 1 FROM nodes n WHERE n.repository = $1 AND n.tag = tags.name AND n.digest = $2))";
-        let query = sqlx::query_scalar(sql).bind(repository.as_str()).bind(digest.to_string());
-        let rows: Vec<String> = query.fetch_all(&self.readers).await?;
-        rows.iter().map(|package| super::parsed(package)).collect()
+        let query = sqlx::query_as(sql).bind(repository.as_str()).bind(digest.to_string());
+        let rows: Vec<Row> = query.fetch_all(&self.readers).await?;
+        rows.into_iter().filter_map(|row| tag(row).map(|tag| tag.tree).transpose()).collect()
     }
 
     /// Deletes a tag. What it stood for is remembered, so that the name can come back, but never as something else.

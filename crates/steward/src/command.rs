@@ -1,0 +1,40 @@
+//! One command run: arguments in, an exit code out.
+
+pub mod config;
+pub mod serve;
+
+use crate::cli::{Cli, Command, Config};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use attest::time::Time;
+use std::sync::Arc;
+
+/// What a program knows of the world; `main` reads it, tests make it up.
+#[derive(Clone)]
+pub struct Environment {
+    /// Variables.
+    pub variables: Arc<[(String, String)]>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// Reads the time of day.
+pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+impl Environment {
+    /// A variable.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+}
+
+/// Runs a command.
+pub fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
+    match cli.command {
+        Some(Command::Serve(arguments)) => {
+            serve::run(Settings::for_serving(&arguments, environment)?, environment)
+        }
+        Some(Command::Config(Config::Check { config })) => config::check(config, environment),
+        None => serve::run(Settings::of_old(&cli.old)?, environment),
+    }
+}
