@@ -8,11 +8,11 @@ use super::config;
 use crate::cli::{KeepKind, Run};
 use crate::failure::{BROKEN, Failure, REFUSED};
 use crate::output::Output;
-use crate::settings::Environment;
+use crate::settings::{Environment, XDG_CACHE_HOME, XDG_STATE_HOME};
 use api::launch::{Ending, Order};
 use api::manifest::{FILE_NAME, Manifest};
 use directory::Preopened;
-use keep::cache::Store;
+use keep::cache::{CacheError, PrivateError, Store};
 use keep::launch::process::{Event, Image, Launch, LaunchError, Step, launch};
 use std::error::Error;
 use std::path::Path;
@@ -49,6 +49,7 @@ pub fn run(args: Run, environment: &Environment, output: &Output) -> Result<u8, 
         dirs: rules,
         roots,
         cache: cache.is_some(),
+        known: cache.as_ref().and_then(|cache| cache.known(&workload)),
     };
     match args.keep {
         KeepKind::Auto | KeepKind::Process => {}
@@ -99,8 +100,15 @@ fn open_cache(environment: &Environment, output: &Output) -> Option<Store> {
     opened
         .inspect_err(|error| {
             let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-            let hint = "make it private to you (chmod go= …), or pass --no-cache";
-            output.warning(&format!("the compile cache is not used: {error}{cause}"), Some(hint));
+            let hint = match error {
+                CacheError::Private(PrivateError::Shared { path, .. }) => {
+                    format!("`chmod go= {}` makes it yours alone; or pass --no-cache", path.display())
+                }
+                _ => format!(
+                    "set {XDG_CACHE_HOME} and {XDG_STATE_HOME} to directories of yours, or pass --no-cache"
+                ),
+            };
+            output.warning(&format!("the compile cache is not used: {error}{cause}"), Some(&hint));
         })
         .ok()
 }

@@ -18,7 +18,7 @@ pub use image::{Image, ImageError};
 pub use serve::Event;
 
 use super::Confinement;
-use crate::cache::Store;
+use crate::cache::{Stamp, Store};
 use crate::sys::spawn::{Spawn, spawn};
 use api::launch::frame::{self, FrameError};
 use api::launch::{Ending, ORDER_LIMIT, Order};
@@ -73,11 +73,13 @@ pub struct Keep<'a> {
     pid: Pid,
     channel: UnixStream,
     confinement: Confinement,
-    cache: Option<&'a Store>,
+    cache: Option<serve::Place<'a>>,
 }
 
 /// Starts a keep.
 pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
+    // Before the keep can read the file.
+    let stamp = Stamp::of(&launch.workload);
     let needs = Needs::of(launch.manifest, launch.order);
     let confine = confine::Confine::build(&needs, launch.image, &launch.dirs)?;
     let (channel, inside) = UnixStream::pair().map_err(LaunchError::Prepare)?;
@@ -105,9 +107,17 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
         #[cfg(target_os = "linux")]
         landlock: confine.landlock(),
         #[cfg(target_os = "linux")]
+        pagemap: needs.pagemap,
+        #[cfg(target_os = "linux")]
         filter: confine.filter(),
     })?;
-    let mut keep = Keep { pid, channel, confinement: confine.report, cache: launch.cache };
+    let cache = launch.cache.map(|store| serve::Place {
+        store,
+        workload: launch.workload,
+        stamp,
+        told: launch.order.known,
+    });
+    let mut keep = Keep { pid, channel, confinement: confine.report, cache };
     match frame::write(&mut keep.channel, launch.order, ORDER_LIMIT) {
         // A runtime that died before it read its order tells more by how it died.
         Ok(()) | Err(FrameError::Channel(_)) => Ok(keep),
@@ -126,7 +136,7 @@ impl Keep<'_> {
 
     /// Serves the keep to its end, reporting what it tells meanwhile.
     pub fn run(mut self, report: &mut dyn FnMut(Event)) -> Ending {
-        let told = serve::serve(&mut self.channel, self.cache, report);
+        let told = serve::serve(&mut self.channel, self.cache.as_ref(), report);
         let status = self.stop();
         match told {
             serve::Told::Ended(ending) => ending,

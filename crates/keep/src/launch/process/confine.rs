@@ -44,8 +44,10 @@ pub enum ConfineError {
 impl Confine {
     /// Builds the confinement that lets through exactly what is needed.
     pub(super) fn build(needs: &Needs, image: &Image, dirs: &[OwnedFd]) -> Result<Self, ConfineError> {
-        let landlock = ruleset(needs, image, dirs)?.into();
-        let filter = filter::compile(needs)?;
+        let landlock: Option<OwnedFd> = ruleset(needs, image, dirs)?.into();
+        // Where nothing else tells one path from another, the filter lets none through for the page map.
+        let pagemap = needs.pagemap && landlock.is_some();
+        let filter = filter::compile(&Needs { pagemap, ..needs.clone() })?;
         let report = report(landlock_level(&landlock));
         Ok(Self { landlock, filter, report })
     }

@@ -135,6 +135,8 @@ const PATHS: &[i64] = &[
     libc::SYS_readlinkat,
     libc::SYS_statx,
 ];
+/// Those of them with which the page map is opened; Landlock refuses whatever else.
+const OPENING: &[i64] = &[libc::SYS_openat, legacy::OPEN];
 /// Changes below directories, when some are preopened.
 const DIRECTORIES: &[i64] = &[
     libc::SYS_copy_file_range,
@@ -156,6 +158,7 @@ const DIRECTORIES: &[i64] = &[
 mod legacy {
     pub(super) const ALWAYS: &[i64] =
         &[libc::SYS_arch_prctl, libc::SYS_dup2, libc::SYS_epoll_wait, libc::SYS_poll, libc::SYS_time];
+    pub(super) const OPEN: i64 = libc::SYS_open;
     pub(super) const PATHS: &[i64] =
         &[libc::SYS_access, libc::SYS_lstat, libc::SYS_open, libc::SYS_readlink, libc::SYS_stat];
     pub(super) const DIRECTORIES: &[i64] =
@@ -165,6 +168,7 @@ mod legacy {
 #[cfg(not(target_arch = "x86_64"))]
 mod legacy {
     pub(super) const ALWAYS: &[i64] = &[];
+    pub(super) const OPEN: i64 = libc::SYS_openat;
     pub(super) const PATHS: &[i64] = &[];
     pub(super) const DIRECTORIES: &[i64] = &[];
 }
@@ -220,6 +224,9 @@ fn answered(needs: &Needs) -> BTreeMap<u32, u32> {
     let refuse = |errno: i32| libc::SECCOMP_RET_ERRNO | errno as u32;
     let path = if files(needs) { libc::SECCOMP_RET_ALLOW } else { refuse(libc::EACCES) };
     answers.extend(paths.into_iter().flatten().map(|call| (*call as u32, path)));
+    if needs.pagemap {
+        answers.extend(OPENING.iter().map(|call| (*call as u32, libc::SECCOMP_RET_ALLOW)));
+    }
     answers.insert(libc::SYS_getcwd as u32, refuse(libc::EACCES));
     answers.extend(NOT_IMPLEMENTED.iter().map(|call| (*call as u32, refuse(libc::ENOSYS))));
     if !tcp(needs) && !needs.udp {
@@ -294,6 +301,7 @@ mod tests {
             udp: true,
             names: true,
             dirs_writable: vec![true],
+            pagemap: true,
         };
         let (least, most) = (compile(&Needs::default()).unwrap(), compile(&all).unwrap());
         // The kernel's limit is BPF_MAXINSNS, 4096.

@@ -20,6 +20,8 @@ pub(crate) struct Needs {
     pub names: bool,
     /// For each preopened directory, whether it may be changed.
     pub dirs_writable: Vec<bool>,
+    /// The map of its own pages: with it Wasmtime wipes what a request has touched, and no more.
+    pub pagemap: bool,
 }
 
 impl Needs {
@@ -36,6 +38,7 @@ impl Needs {
                 }
                 FileKind::Listen { prot: Prot::Tcp | Prot::Tls, addr, port } => {
                     needs.tcp_listen.push(*port);
+                    needs.pagemap = true;
                     needs.resolve(addr);
                 }
                 FileKind::Connect { prot: Prot::Udp, host, .. } => {
@@ -71,7 +74,7 @@ mod tests {
             ("", none.clone()),
             (
                 "[[files]]\nkind='listen'\nname='x'\nprot='tls'\nport=0",
-                Needs { tcp_listen: vec![0], ..none.clone() },
+                Needs { tcp_listen: vec![0], pagemap: true, ..none.clone() },
             ),
             (
                 "[[files]]\nkind='connect'\nprot='tcp'\nhost='::1'\nport=7",
@@ -90,6 +93,7 @@ mod tests {
             dirs: vec![],
             roots: None,
             cache: false,
+            known: None,
         };
         for (text, expected) in cases {
             assert_eq!(Needs::of(&Manifest::parse(text).unwrap(), &order), expected, "{text}");

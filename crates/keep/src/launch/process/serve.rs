@@ -1,10 +1,11 @@
 //! The host's end of the channel.
 
-use crate::cache::{Entry, Store};
+use crate::cache::{CacheError, Entry, Stamp, Store};
 use api::launch::frame::{self, FrameError};
-use api::launch::{CacheEntry, Denial, Ending, NOTICE_LIMIT, Notice};
+use api::launch::{CacheEntry, Denial, Ending, Known, NOTICE_LIMIT, Notice};
 use api::manifest::Prot;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::fs::File;
 use std::io::{self, BufReader, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
@@ -36,6 +37,27 @@ pub enum Event {
     CacheFailed(String),
 }
 
+/// The compile cache, and the file whose code is looked up in it.
+pub(super) struct Place<'a> {
+    /// The cache.
+    pub store: &'a Store,
+    /// The workload.
+    pub workload: File,
+    /// Its stamp from before the keep could read it.
+    pub stamp: Option<Stamp>,
+    /// What the keep was told of it.
+    pub told: Option<Known>,
+}
+
+impl Place<'_> {
+    fn look_up(&self, name: &str, known: &Known) -> Result<Entry, CacheError> {
+        if let Some(stamp) = self.stamp.as_ref().filter(|_| self.told != Some(*known)) {
+            self.store.learn(stamp, &self.workload, known)?;
+        }
+        self.store.entry(name)
+    }
+}
+
 /// What the keep told about its end.
 pub(super) enum Told {
     /// How it ended.
@@ -47,7 +69,11 @@ pub(super) enum Told {
 }
 
 /// Answers the runtime until it has ended.
-pub(super) fn serve(channel: &mut UnixStream, cache: Option<&Store>, report: &mut dyn FnMut(Event)) -> Told {
+pub(super) fn serve(
+    channel: &mut UnixStream,
+    cache: Option<&Place<'_>>,
+    report: &mut dyn FnMut(Event),
+) -> Told {
     let mut pending: Option<Entry> = None;
     let mut asked = false;
     let mut stored = 0;
@@ -67,12 +93,12 @@ pub(super) fn serve(channel: &mut UnixStream, cache: Option<&Store>, report: &mu
             Err(error) => return Told::Nonsense(error.to_string()),
         };
         match notice {
-            Notice::CacheLookup(name) => {
+            Notice::CacheLookup { name, known } => {
                 // One answer fits into the socket's buffer, so sending it never waits for the runtime.
                 if std::mem::replace(&mut asked, true) {
                     return Told::Nonsense("it asked for a second cache entry".to_owned());
                 }
-                let entry = cache.map(|cache| cache.entry(&name)).transpose();
+                let entry = cache.map(|cache| cache.look_up(&name, &known)).transpose();
                 let entry = entry.unwrap_or_else(|error| {
                     report(Event::CacheFailed(error.to_string()));
                     None
@@ -116,7 +142,7 @@ fn answer(channel: &UnixStream, entry: Option<&Entry>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api::launch::Ending;
+    use api::launch::{Ending, Kind};
 
     /// What the host makes of a runtime that sends these bytes and hangs up.
     fn told(bytes: &[u8]) -> (String, usize) {
@@ -142,7 +168,8 @@ mod tests {
 
     #[test]
     fn hostile_runtimes_are_bounded() {
-        let lookup = Notice::CacheLookup("x".to_owned());
+        let known = Known { scheme: 0, digest: [0; 32], kind: Kind::Module };
+        let lookup = Notice::CacheLookup { name: "x".to_owned(), known };
         let denied = Notice::Denied(Denial { operation: "o".to_owned(), rule: "r".to_owned() });
         let exit = Notice::Ended(Ending::Exit(7));
         let flood = [vec![denied; EVENTS_MOST + 10], vec![exit.clone()]].concat();
