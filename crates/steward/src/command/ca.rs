@@ -7,7 +7,7 @@ use crate::ca::rollover::{
     Charter, Circumstances, Entry, RolloverError, State, init, inspect, intermediate, rotate,
 };
 use crate::ca::source::{KeySource, Surroundings};
-use crate::cli::{Ca, Step};
+use crate::cli::ca::{Ca, Step};
 use crate::failure::Failure;
 use crate::output;
 use attest::time::Time;
