@@ -41,7 +41,11 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
     tokio::spawn(tend(app.clone()));
     tokio::spawn(look(app.clone()));
     let reload = || {
-        look_at_policies(&app);
+        let told = app.clone();
+        tokio::spawn(async move {
+            told.look_at_policies().await;
+            reload_revocations(&told).await;
+        });
         app.profiles.reload();
         if let Err(failure) = app.library.reload() {
             tracing::error!(%failure, "the endorsements at hand stay as they were");
@@ -89,14 +93,13 @@ async fn look(app: Arc<App>) {
     let mut ticks = tokio::time::interval(LOOK);
     loop {
         ticks.tick().await;
-        let app = app.clone();
-        let _ = tokio::task::spawn_blocking(move || look_at_policies(&app)).await;
+        app.look_at_policies().await;
     }
 }
 
-fn look_at_policies(app: &App) {
-    for entry in app.profiles.iter() {
-        entry.policy.look();
+async fn reload_revocations(app: &App) {
+    if let Err(error) = app.reload_revocations().await {
+        tracing::error!(%error, "what is revoked stays as it was");
     }
 }
 
@@ -105,9 +108,8 @@ async fn tend(app: Arc<App>) {
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        if let Err(error) = app.reload_revocations().await {
-            tracing::error!(%error, "what is revoked stays as it was");
-        }
+        reload_revocations(&app).await;
+        app.expire_records().await;
         let app = app.clone();
         let _ = tokio::task::spawn_blocking(move || {
             app.profiles.reload();
