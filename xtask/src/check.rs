@@ -15,6 +15,9 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     tidy::check(workspace)?;
 
     execute(&mut workspace.cargo(["clippy", "--workspace", "--all-targets", "--", "--deny=warnings"]))?;
+    // The Steward is a program for keeps, too.
+    let portable = ["clippy", "--package", "steward", "--target", "wasm32-wasip1", "--", "--deny=warnings"];
+    execute(&mut workspace.cargo(portable))?;
     let document = ["doc", "--workspace", "--no-deps", "--document-private-items"];
     execute(workspace.cargo(document).env("RUSTDOCFLAGS", "--deny=warnings"))?;
 

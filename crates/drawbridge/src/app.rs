@@ -6,7 +6,7 @@ use crate::store::{Staging, Store};
 use api::name::Repository;
 use service::audit::Log;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What every request needs.
 pub struct App {
@@ -46,35 +46,63 @@ impl App {
     }
 }
 
-/// Uploads between two of their requests. What is not here is read again from the staging file.
+/// Most uploads that were started, and of which nothing has come.
+const FRESH_LIMIT: usize = 4096;
+
+/// Uploads between two of their requests. One of which something has come is in the index and on the disk as well, and is
+/// found again there after a restart.
 #[derive(Default)]
-pub struct Uploads(Mutex<HashMap<String, Option<Staging>>>);
+pub struct Uploads(Mutex<HashMap<String, Upload>>);
+
+/// How far an upload is.
+pub enum Upload {
+    /// Started for this repository; nothing has come.
+    Fresh(Repository),
+    /// A request is at work on it.
+    Busy,
+    /// As the last request left it.
+    Idle(Box<Staging>),
+}
 
 impl Uploads {
-    /// Takes an upload for one request. None, if another request has it.
-    pub fn take(&self, id: &str) -> Option<Taken> {
-        let mut uploads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match uploads.insert(id.to_owned(), None) {
-            Some(None) => None,
-            Some(Some(staging)) => Some(Taken::Known(Box::new(staging))),
-            None => Some(Taken::Unknown),
+    /// Starts an upload. When too many were started, those of which nothing came are forgotten.
+    pub fn start(&self, id: String, repository: Repository) {
+        let mut uploads = self.lock();
+        if uploads.len() >= FRESH_LIMIT {
+            uploads.retain(|_, upload| !matches!(upload, Upload::Fresh(_)));
         }
+        uploads.insert(id, Upload::Fresh(repository));
+    }
+
+    /// Whether an upload was started for this repository, and nothing has come of it.
+    pub fn is_fresh(&self, id: &str, repository: &Repository) -> bool {
+        matches!(self.lock().get(id), Some(Upload::Fresh(known)) if known == repository)
+    }
+
+    /// Takes such an upload for one request.
+    pub fn take_fresh(&self, id: &str, repository: &Repository) -> bool {
+        let mut uploads = self.lock();
+        let fresh = matches!(uploads.get(id), Some(Upload::Fresh(known)) if known == repository);
+        if fresh {
+            uploads.insert(id.to_owned(), Upload::Busy);
+        }
+        fresh
+    }
+
+    /// Takes any other for one request; none, if it is only on the disk.
+    pub fn take(&self, id: &str) -> Option<Upload> {
+        self.lock().insert(id.to_owned(), Upload::Busy)
     }
 
     /// Gives an upload back, or ends it.
     pub fn put(&self, id: &str, staging: Option<Staging>) {
-        let mut uploads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match staging {
-            Some(staging) => uploads.insert(id.to_owned(), Some(staging)),
-            None => uploads.remove(id),
+            Some(staging) => self.lock().insert(id.to_owned(), Upload::Idle(Box::new(staging))),
+            None => self.lock().remove(id),
         };
     }
-}
 
-/// An upload that one request has to itself.
-pub enum Taken {
-    /// As the last request left it.
-    Known(Box<Staging>),
-    /// To be read from its file.
-    Unknown,
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Upload>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

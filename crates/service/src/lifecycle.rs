@@ -15,6 +15,9 @@ pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
 /// not.
 pub fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!(%error, "cannot raise the limit of open files");
     }

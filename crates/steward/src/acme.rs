@@ -25,6 +25,7 @@ mod signed;
 pub mod store;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -75,6 +76,15 @@ pub struct Settings {
 /// What answers when it is there.
 pub type Promise<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
 
+/// Where a request came from, for the records.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Its id, as in the log.
+    pub id: Arc<str>,
+    /// The address, if it was not a process of this machine.
+    pub address: Option<IpAddr>,
+}
+
 /// Who judges and issues: the Steward itself, with its policy, its records and its threads.
 pub trait Certifier: Send + Sync {
     /// The profiles that may be asked for, each with a few words.
@@ -89,6 +99,7 @@ pub trait Certifier: Send + Sync {
         profile: Option<&'a str>,
         request: Request,
         body: Vec<u8>,
+        origin: Origin,
     ) -> Promise<'a, Vec<Vec<u8>>>;
 
     /// Revokes a certificate that was issued here; refuses any other.

@@ -1,5 +1,6 @@
 //! What all requests share, and how one of them is certified: decode, spend the nonce, judge, issue, record.
 
+use crate::acme;
 use crate::ca::Authority;
 use crate::certify::{Circumstances, Rules, certify, judge};
 use crate::command::Environment;
@@ -11,14 +12,17 @@ use crate::issue::Issued;
 use crate::issue::serial::Serial;
 use crate::library::Library;
 use crate::nonce::{Nonces, Verdict};
-use crate::policy::live::InForce;
+use crate::policy::live::{InForce, Look};
 use crate::profiles::{Entry, Profiles};
 use crate::records::{Asked, Records, RecordsError};
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::revocation::Revocations;
+use crate::routes::hex;
+use crate::routes::operator::Operators;
 use crate::settings::{AuditSettings, Settings};
 use crate::status::Lists;
+use attest::carrier::Submission;
 use attest::reason::Class;
 use attest::result::AttestationResult;
 use attest::time::Time;
@@ -26,12 +30,14 @@ use bytes::Bytes;
 use http::StatusCode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use service::audit;
 use service::metrics::{Metrics, Reason};
 use service::offload::{Offload, OffloadError};
 use service::problem::Problem;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -52,6 +58,10 @@ pub struct App {
     pub lists: Lists,
     /// Whether anybody may read the policies' text.
     pub disclose_policy: bool,
+    /// Who may ask what the inventory knows.
+    pub operators: Operators,
+    /// ACME, if it is served.
+    pub acme: Option<acme::Settings>,
     environment: Environment,
     revocations: RwLock<Arc<Revocations>>,
     crypto: Offload,
@@ -61,6 +71,9 @@ pub struct App {
     fetching: Mutex<HashMap<String, watch::Receiver<()>>>,
     issued: Counter,
     refused: Family<Reason, Counter>,
+    stale: Gauge,
+    /// Why the inventory does not answer.
+    unwritable: Mutex<Option<String>>,
 }
 
 /// Who asks, and what was sent.
@@ -72,6 +85,8 @@ pub struct Asking {
     pub address: Option<IpAddr>,
     /// The body as it came.
     pub body: Bytes,
+    /// Whether its nonce was a challenge's, which whoever asks has recognised.
+    pub challenged: bool,
 }
 
 /// A certificate, and what it was issued upon.
@@ -114,6 +129,8 @@ impl App {
             nonces: nonces(settings)?,
             lists: Lists::default(),
             disclose_policy: settings.disclose_policy,
+            operators: settings.operators.clone(),
+            acme: settings.acme.clone(),
             environment: environment.clone(),
             revocations: RwLock::default(),
             crypto: start("crypto", threads, settings.crypto.queue)?,
@@ -121,6 +138,8 @@ impl App {
             fetching: Mutex::default(),
             issued: Counter::default(),
             refused: Family::default(),
+            stale: Gauge::default(),
+            unwritable: Mutex::default(),
             revoked: records.inventory.clone().map(Revoked::Inventory).or_else(file),
             records,
         });
@@ -133,6 +152,7 @@ impl App {
         metrics.register(|registry| {
             registry.register("issued", "Certificates issued", self.issued.clone());
             registry.register("refused", "Requests refused", self.refused.clone());
+            registry.register("policy_stale", "Policies whose file cannot be used", self.stale.clone());
         });
     }
 
@@ -146,13 +166,93 @@ impl App {
         self.revocations.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads again what is revoked.
+    /// Where revocations are kept.
+    pub fn revoked(&self) -> Option<&Revoked> {
+        self.revoked.as_ref()
+    }
+
+    /// Reads again what is revoked; the audit log tells of what changed.
     pub async fn reload_revocations(&self) -> Result<(), RevokedError> {
-        if let Some(revoked) = &self.revoked {
-            let fresh = revoked.load().await?;
-            *self.revocations.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        let Some(revoked) = &self.revoked else { return Ok(()) };
+        let fresh = Arc::new(revoked.load().await?);
+        let before = std::mem::replace(
+            &mut *self.revocations.write().unwrap_or_else(PoisonError::into_inner),
+            fresh.clone(),
+        );
+        for (kind, one, other) in
+            [("revocation.seen", &fresh, &before), ("revocation.undone", &before, &fresh)]
+        {
+            let changed = one.iter().filter(|(subject, _)| other.find(subject).is_none());
+            for (subject, revocation) in changed {
+                let entry = serde_json::json!({
+                    "subject": subject.to_string(), "at": revocation.at, "cause": revocation.cause,
+                });
+                self.tell(kind, &entry).await;
+            }
         }
         Ok(())
+    }
+
+    /// Looks at the policies' files; the audit log tells of what came into force.
+    pub async fn look_at_policies(self: &Arc<Self>) {
+        let app = self.clone();
+        let look = move || {
+            let changed = |entry: &&Arc<Entry>| matches!(entry.policy.look(), Look::Changed);
+            app.profiles.iter().filter(changed).cloned().collect::<Vec<_>>()
+        };
+        for entry in tokio::task::spawn_blocking(look).await.unwrap_or_default() {
+            let in_force = entry.policy.in_force();
+            let next = in_force.next.as_ref().map(|next| hex(&next.policy.digest()));
+            let policy = hex(&in_force.policy.policy.digest());
+            let told = serde_json::json!({"profile": entry.profile.name, "policy": policy, "next": next});
+            self.tell("policy.changed", &told).await;
+        }
+        let stale = |entry: &&Arc<Entry>| entry.policy.counts().stale.load(Relaxed) != 0;
+        self.stale.set(self.profiles.iter().filter(stale).count() as i64);
+    }
+
+    /// Whether decisions can be written down, for readiness.
+    pub fn recording(&self) -> Result<(), String> {
+        match &*self.unwritable.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(error) => Err(error.clone()),
+        }
+    }
+
+    /// Looks whether the inventory answers.
+    pub async fn look_at_records(&self) {
+        let Some(inventory) = &self.records.inventory else { return };
+        let found = inventory.check().await.err().map(|error| error.to_string());
+        let mut known = self.unwritable.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, &found) {
+            (None, Some(error)) => {
+                tracing::error!(error, "decisions cannot be written down, and nothing is issued")
+            }
+            (Some(_), None) => tracing::info!("decisions can be written down again"),
+            _ => {}
+        }
+        *known = found;
+    }
+
+    /// The last line of the audit log.
+    pub fn audit_head(&self) -> Option<audit::Head> {
+        Some(self.records.audit.as_ref()?.head())
+    }
+
+    /// Removes records that are older than the settings keep them.
+    pub async fn expire_records(&self) {
+        let Some(inventory) = &self.records.inventory else { return };
+        match inventory.expire(self.now()).await {
+            Ok(0) => {}
+            Ok(gone) => self.tell("inventory.purged", &serde_json::json!({ "records": gone })).await,
+            Err(error) => tracing::error!(%error, "old records cannot be removed"),
+        }
+    }
+
+    async fn tell(&self, kind: &'static str, entry: &serde_json::Value) {
+        if let Err(error) = self.records.tell(self.now(), kind, entry).await {
+            tracing::error!(%error, kind, "the audit log could not be told");
+        }
     }
 
     /// Where decisions are written down.
@@ -186,7 +286,7 @@ impl App {
     ) -> Result<Certified, Denied> {
         let in_force = profile.policy.in_force();
         let attempted = match &request {
-            Ok(request) => self.judge_and_issue(request, profile, &in_force).await,
+            Ok(request) => self.judge_and_issue(request, profile, &in_force, asking.challenged).await,
             Err(refusal) => Err(Denied::Refused(Box::new(refusal.clone()))),
         };
         let address = asking.address.map(|address| address.to_string());
@@ -223,15 +323,43 @@ impl App {
         request: &Request,
         profile: &Arc<Entry>,
         in_force: &Arc<InForce>,
+        challenged: bool,
     ) -> Result<Certified, Denied> {
-        let nonce_fresh = self.spend_nonce(request).await?;
+        let nonce_fresh = challenged || self.spend_nonce(request).await?;
         let attempt = || self.attempt(request.clone(), profile.clone(), in_force.clone(), nonce_fresh);
         match attempt().await {
-            Err(Denied::Refused(refusal)) if lacks_endorsements(&refusal) && self.fetch(request).await => {
+            Err(Denied::Refused(refusal))
+                if lacks_endorsements(&refusal) && self.fetch(request.submission()).await =>
+            {
                 attempt().await
             }
             attempted => attempted,
         }
+    }
+
+    /// Judges evidence that answers a challenge, whose nonce was recognised, and issues nothing.
+    pub async fn judge(self: &Arc<Self>, submission: Submission, profile: &Arc<Entry>) -> Result<(), Denied> {
+        let attempt = || {
+            let (app, entry, submission) = (self.clone(), profile.clone(), submission.clone());
+            self.crypto(move || {
+                let in_force = entry.policy.in_force();
+                let (endorsements, revocations) = (app.library.current(), app.revocations());
+                let rules = Rules {
+                    policy: &in_force.policy.policy,
+                    measurements: &entry.measurements,
+                    endorsements: &endorsements,
+                    revocations: &revocations,
+                };
+                judge(&submission, &rules, true, app.now())
+            })
+        };
+        let judged = match attempt().await? {
+            Err(refusal) if lacks_endorsements(&refusal) && self.fetch(&submission).await => {
+                attempt().await?
+            }
+            judged => judged,
+        };
+        Ok(judged.map(|_| ())?)
     }
 
     /// Judges and issues, on the threads for it.
@@ -288,8 +416,8 @@ impl App {
 
     /// Asks vendors for what the request's evidence needs; whoever needs the same waits for the same answer. Says whether
     /// trying again makes sense.
-    async fn fetch(self: &Arc<Self>, request: &Request) -> bool {
-        let wanted = self.library.wanted(request.submission(), self.now());
+    async fn fetch(self: &Arc<Self>, submission: &Submission) -> bool {
+        let wanted = self.library.wanted(submission, self.now());
         if wanted.is_empty() {
             return false;
         }

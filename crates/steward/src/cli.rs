@@ -1,5 +1,8 @@
 //! The arguments, and nothing else. Without a subcommand, they are those of the old Steward.
 
+pub mod ca;
+pub mod records;
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -23,6 +26,20 @@ pub enum Command {
     /// Look at settings
     #[command(subcommand)]
     Config(Config),
+    /// Keep an authority: its keys and certificates, over the years
+    #[command(subcommand)]
+    Ca(ca::Ca),
+    /// Read and verify the audit log
+    #[command(subcommand)]
+    Audit(records::Audit),
+    /// Ask the inventory
+    #[command(subcommand)]
+    Inventory(records::Inventory),
+    /// Look at policies before they are in force
+    #[command(subcommand)]
+    Policy(records::Policy),
+    /// Revoke certificates, workloads and chips
+    Revoke(records::Revoke),
 }
 
 /// Serve

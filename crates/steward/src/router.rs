@@ -1,7 +1,9 @@
 //! The routes, as one table: what is not here does not exist.
 
+use crate::acme;
 use crate::app::App;
-use crate::routes::{authority, certificates, nonce, old, openapi, policy, renew, revocation};
+use crate::routes::acme::Desk;
+use crate::routes::{authority, certificates, inventory, nonce, old, openapi, policy, renew, revocation};
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 use std::sync::Arc;
@@ -19,6 +21,8 @@ fn table() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/v1/ocsp", post(revocation::ocsp)),
         ("/v1/ocsp/{*question}", get(revocation::ocsp_path)),
         ("/v1/spiffe/bundle", get(authority::spiffe_bundle)),
+        ("/v1/inventory", get(inventory::list)),
+        ("/v1/inventory/{id}", get(inventory::find)),
         ("/v1/openapi.json", get(openapi::document)),
     ]
 }
@@ -26,7 +30,12 @@ fn table() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
 /// The router.
 pub fn router(app: Arc<App>) -> Router {
     let routes = table().into_iter();
-    routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods)).with_state(app)
+    let router = routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    let acme = app.acme.clone().map(|settings| {
+        let clock = app.clone();
+        acme::routes(settings, Arc::new(Desk(app.clone())), Arc::new(move || clock.now()))
+    });
+    router.with_state(app).merge(acme.unwrap_or_default())
 }
 
 #[cfg(test)]

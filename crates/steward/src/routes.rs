@@ -1,10 +1,13 @@
 //! What answers at each route; one file per noun.
 
+pub mod acme;
 pub mod authority;
 pub mod certificates;
+pub mod inventory;
 pub mod nonce;
 pub mod old;
 pub mod openapi;
+pub mod operator;
 pub mod policy;
 pub mod renew;
 pub mod revocation;
@@ -37,7 +40,7 @@ impl FromRequest<Arc<App>> for Asking {
         let id = extensions.get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
         let address = extensions.get::<Caller>().and_then(|caller| caller.address);
         let Content(body) = Content::from_request(request, app).await?;
-        Ok(Self { id, address, body })
+        Ok(Self { id, address, body, challenged: false })
     }
 }
 

@@ -52,6 +52,12 @@ pub struct Settings {
     /// The log whose lines vouch for each other; none without it.
     #[serde(default)]
     pub audit: Option<AuditSettings>,
+    /// Who may ask what the inventory knows; nobody without it.
+    #[serde(default)]
+    pub operators: crate::routes::operator::Operators,
+    /// ACME; not served without it.
+    #[serde(default)]
+    pub acme: Option<crate::acme::Settings>,
 }
 
 /// The audit log.

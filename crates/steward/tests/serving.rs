@@ -12,6 +12,8 @@ mod snp;
 #[expect(dead_code, reason = "other users need the rest")]
 #[path = "issuing/tools.rs"]
 mod tools;
+#[path = "serving/vendor.rs"]
+mod vendor;
 #[path = "serving/yard.rs"]
 mod yard;
 
@@ -214,4 +216,45 @@ async fn relying_parties_find_what_they_need() {
     get(&yard, "/v1/openapi.json").await.good().json();
     get(&yard, "/v2").await.is(404, "not-found");
     let _ = keep;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vendors_are_asked_once_and_then_not_missed() {
+    let (keep, court) = Keep::snp(Grade::Development, |scene, _| {
+        // Lists are told apart by where the vendor itself has them.
+        let list = Some("https://kdsintf.amd.com/vcek/v1/Genoa/crl");
+        (scene.ark.list, scene.ask.list, scene.lists[0].source) = (list, list, list);
+    });
+    let vendor = vendor::Vendor::start(&court);
+    let settings = format!("endorsements.fetch = true\nendorsements.kds = \"{}\"\n", vendor.address);
+    let yard = Yard::new(&court, &settings).without_endorsements();
+    let path = "/v1/certificates?profile=lab";
+    let ask_all = async || {
+        let one = || post(&yard, path, PKCS10, "*/*", keep.request());
+        let (first, second, third) = tokio::join!(one(), one(), one());
+        [first, second, third].map(Answer::good).map(|answer| answer.status)
+    };
+    assert_eq!(ask_all().await, [StatusCode::OK; 3]);
+    let asked = vendor.asked();
+    assert!(asked.iter().any(|(path, _)| path.contains("/Genoa/crl")), "{asked:?}");
+    assert!(asked.values().all(|count| *count == 1), "{asked:?}");
+    vendor.fail();
+    assert_eq!(ask_all().await, [StatusCode::OK; 3]);
+    assert_eq!(vendor.asked(), asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_is_away_refuses_and_is_left_alone() {
+    let (keep, court) = Keep::snp(Grade::Development, |_, _| {});
+    let vendor = vendor::Vendor::start(&court);
+    vendor.fail();
+    let settings = format!("endorsements.fetch = true\nendorsements.kds = \"{}\"\n", vendor.address);
+    let yard = Yard::new(&court, &settings).without_endorsements();
+    let path = "/v1/certificates?profile=lab";
+    let refused = post(&yard, path, PKCS10, "*/*", keep.request()).await;
+    refused.is(403, "evidence.refused");
+    assert!(refused.text().contains("snp.vek.missing"), "{}", refused.text());
+    let asked = vendor.asked();
+    post(&yard, path, PKCS10, "*/*", keep.request()).await.is(403, "evidence.refused");
+    assert_eq!(vendor.asked(), asked);
 }

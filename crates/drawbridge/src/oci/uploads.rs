@@ -2,7 +2,7 @@
 
 use super::{Error, allowed, digest, repository};
 use crate::access::Action;
-use crate::app::{App, Shared, Taken};
+use crate::app::{App, Shared, Upload};
 use crate::error::Refusal;
 use crate::routes::admitted;
 use crate::store::{Expected, Staging, blocking};
@@ -13,10 +13,10 @@ use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 type Names = Path<(String, String)>;
-type Upload = Path<(String, String, String)>;
+type Part = Path<(String, String, String)>;
 
 /// What is asked of a new upload, or of one that ends.
 #[derive(serde::Deserialize)]
@@ -52,17 +52,20 @@ pub async fn start(
         return Ok(created(&name, &digest));
     }
     let id = app.random_name();
-    app.store.index.add_upload(&id, &name, app.now()).await?;
+    app.uploads.start(id.clone(), name.clone());
     Ok((StatusCode::ACCEPTED, progress(&name, &id, 0)).into_response())
 }
 
 /// `GET`: how far it is.
 pub async fn show(
     State(app): State<Shared>,
-    Path((user, name, id)): Upload,
+    Path((user, name, id)): Part,
     request: Request,
 ) -> Result<Response, Error> {
     let (name, _, _) = writable(&app, (&user, &name, &id), request).await?;
+    if app.uploads.is_fresh(&id, &name) {
+        return Ok((StatusCode::NO_CONTENT, progress(&name, &id, 0)).into_response());
+    }
     let staging = take(&app, &id).await?;
     let length = staging.length();
     app.uploads.put(&id, Some(staging));
@@ -72,11 +75,15 @@ pub async fn show(
 /// `PATCH`: the next part.
 pub async fn append(
     State(app): State<Shared>,
-    Path((user, name, id)): Upload,
+    Path((user, name, id)): Part,
     request: Request,
 ) -> Result<Response, Error> {
     let (name, parts, body) = writable(&app, (&user, &name, &id), request).await?;
-    match part(&app, &id, &parts.headers, body).await {
+    let staging = match app.uploads.take_fresh(&id, &name) {
+        true => begin(&app, &name, &id).await?,
+        false => take(&app, &id).await?,
+    };
+    match part(&app, &id, staging, &parts.headers, body).await {
         Ok(staging) => {
             let length = staging.length();
             app.uploads.put(&id, Some(staging));
@@ -94,7 +101,7 @@ pub async fn append(
 /// `PUT`: the last part, or nothing more, and the digest of the whole.
 pub async fn finish(
     State(app): State<Shared>,
-    Path((user, name, id)): Upload,
+    Path((user, name, id)): Part,
     Query(wanted): Query<Wanted>,
     request: Request,
 ) -> Result<Response, Error> {
@@ -102,27 +109,40 @@ pub async fn finish(
     let announced =
         wanted.digest.ok_or_else(|| Refusal::Body("the digest of the upload is missing".into()))?;
     let announced = digest(&announced)?;
-    let staging = part(&app, &id, &parts.headers, body).await?;
+    if app.uploads.take_fresh(&id, &name) {
+        // All of it comes now: nothing has to outlive this request.
+        app.uploads.put(&id, None);
+        let staging = app.store.blobs.stage([])?;
+        let (staging, outcome) = receive(staging, body, app.blob_limit).await?;
+        outcome?;
+        return Ok(created(&name, &keep(&app, &name, staging, announced).await?));
+    }
+    let staging = take(&app, &id).await?;
+    let staging = part(&app, &id, staging, &parts.headers, body).await?;
     let kept = keep(&app, &name, staging, announced).await;
     // Whatever was wrong with it does not become right.
-    app.uploads.put(&id, None);
-    app.store.index.remove_upload(&id).await?;
-    app.store.blobs.abandon(&id)?;
+    end(&app, &id).await?;
     Ok(created(&name, &kept?))
 }
 
 /// `DELETE`: gives it up.
 pub async fn give_up(
     State(app): State<Shared>,
-    Path((user, name, id)): Upload,
+    Path((user, name, id)): Part,
     request: Request,
 ) -> Result<Response, Error> {
-    let _checked = writable(&app, (&user, &name, &id), request).await?;
-    drop(take(&app, &id).await?);
-    app.uploads.put(&id, None);
-    app.store.index.remove_upload(&id).await?;
-    app.store.blobs.abandon(&id)?;
+    let (name, _, _body) = writable(&app, (&user, &name, &id), request).await?;
+    if !app.uploads.take_fresh(&id, &name) {
+        drop(take(&app, &id).await?);
+    }
+    end(&app, &id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn end(app: &App, id: &str) -> Result<(), Refusal> {
+    app.uploads.put(id, None);
+    app.store.index.remove_upload(id).await?;
+    Ok(app.store.blobs.abandon(id)?)
 }
 
 /// An upload of this repository, to somebody who may write there.
@@ -134,20 +154,27 @@ async fn writable(
     let name = repository(user, name)?;
     let (parts, body) = request.into_parts();
     allowed(app, &parts, &name, Action::Write).await?;
-    match app.store.index.has_upload(id, &name).await? {
+    match app.uploads.is_fresh(id, &name) || app.store.index.has_upload(id, &name).await? {
         true => Ok((name, parts, body)),
         false => Err(Refusal::Missing("upload")),
     }
 }
 
-/// Takes the upload, adds a part, and gives it back if that went wrong.
-async fn part(app: &App, id: &str, headers: &HeaderMap, body: Body) -> Result<Staging, Refusal> {
-    let start = headers.get(header::CONTENT_RANGE).map(|range| {
-        let start = range.to_str().ok().and_then(|range| range.split_once('-')?.0.parse::<u64>().ok());
-        start.ok_or(Refusal::Header { name: "content-range", problem: "must be <first>-<last>".into() })
-    });
-    let start = start.transpose()?;
-    let staging = take(app, id).await?;
+/// Adds a part to an upload, and gives it back if that went wrong.
+async fn part(
+    app: &App,
+    id: &str,
+    staging: Staging,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Staging, Refusal> {
+    let start = match headers.get(header::CONTENT_RANGE).map(first) {
+        Some(None) => {
+            app.uploads.put(id, Some(staging));
+            return Err(Refusal::Header { name: "content-range", problem: "must be <first>-<last>".into() });
+        }
+        start => start.flatten(),
+    };
     if let Some(start) = start.filter(|start| *start != staging.length()) {
         let has = staging.length();
         app.uploads.put(id, Some(staging));
@@ -168,11 +195,25 @@ async fn part(app: &App, id: &str, headers: &HeaderMap, body: Body) -> Result<St
     }
 }
 
+/// Where a part starts, by its `Content-Range` in OCI's form.
+fn first(range: &HeaderValue) -> Option<u64> {
+    range.to_str().ok()?.split_once('-')?.0.parse().ok()
+}
+
+/// The first part comes: from now on the upload outlives this process.
+async fn begin(app: &App, name: &Repository, id: &str) -> Result<Staging, Refusal> {
+    app.uploads.put(id, None);
+    app.store.index.add_upload(id, name, app.now()).await?;
+    take(app, id).await
+}
+
 async fn take(app: &App, id: &str) -> Result<Staging, Refusal> {
     match app.uploads.take(id) {
-        None => Err(Refusal::Exists("another request for this upload".into())),
-        Some(Taken::Known(staging)) => Ok(*staging),
-        Some(Taken::Unknown) => {
+        Some(Upload::Busy | Upload::Fresh(_)) => {
+            Err(Refusal::Exists("another request for this upload".into()))
+        }
+        Some(Upload::Idle(staging)) => Ok(*staging),
+        None => {
             let (blobs, name) = (app.store.blobs.clone(), id.to_owned());
             let resumed = blocking(move || blobs.resume(&name)).await;
             if resumed.is_err() {

@@ -62,8 +62,13 @@ impl Registry {
     }
 
     pub async fn with_audit(audit: Option<Log>) -> Self {
+        Self::over(None, audit).await
+    }
+
+    /// With its index in this database.
+    pub async fn over(database: Option<&str>, audit: Option<Log>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None, Failpoints::default()).await.expect("a store");
+        let store = Store::open(folder.path(), database, Failpoints::default()).await.expect("a store");
         for name in ["alice", "bob"] {
             let user: User = name.parse().expect("a name");
             assert!(store.index.add_user(&user, name, 1 << 30, NOW).await.expect("the index works"));

@@ -4,23 +4,27 @@ mod account;
 mod order;
 mod revoke;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use service::address::Caller;
+use service::observe::RequestId;
 use service::problem::Problem;
 
 use super::error::{malformed, problem};
 use super::jws::MAX_SIZE;
 use super::signed::Signed;
 use super::store::NotKept;
-use super::{Acme, PATH};
+use super::{Acme, Origin, PATH};
 
 const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 
@@ -91,11 +95,29 @@ async fn new_nonce(method: Method) -> StatusCode {
     if method == Method::HEAD { StatusCode::OK } else { StatusCode::NO_CONTENT }
 }
 
+/// Where a request came from, as whoever watches requests has found.
+struct Came(Origin);
+
+impl<S: Send + Sync> FromRequestParts<S> for Came {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let id = parts.extensions.get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
+        let address = parts.extensions.get::<Caller>().and_then(|caller| caller.address);
+        Ok(Self(Origin { id, address }))
+    }
+}
+
 /// Verifies a request, and hands it to its handler.
 macro_rules! signed {
     ($name:ident, $path:literal, $handler:path) => {
-        async fn $name(State(acme): State<Arc<Acme>>, headers: HeaderMap, body: Bytes) -> Response {
-            match acme.verify($path, &headers, &body) {
+        async fn $name(
+            State(acme): State<Arc<Acme>>,
+            Came(origin): Came,
+            headers: HeaderMap,
+            body: Bytes,
+        ) -> Response {
+            match acme.verify($path, &headers, &body, origin) {
                 Ok(signed) => told($handler(&acme, &signed).await),
                 Err(refused) => refused,
             }
@@ -105,10 +127,11 @@ macro_rules! signed {
         async fn $name(
             State(acme): State<Arc<Acme>>,
             Path(id): Path<String>,
+            Came(origin): Came,
             headers: HeaderMap,
             body: Bytes,
         ) -> Response {
-            match acme.verify(&format!("{}{id}{}", $before, $after), &headers, &body) {
+            match acme.verify(&format!("{}{id}{}", $before, $after), &headers, &body, origin) {
                 Ok(signed) => told($handler(&acme, &signed, &id).await),
                 Err(refused) => refused,
             }

@@ -5,10 +5,10 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use service::problem::Problem;
 
-use super::Acme;
 use super::error::{bad_nonce, malformed, problem, unauthorized, unsigned};
 use super::jws::{Jwk, Jws};
 use super::store::Account;
+use super::{Acme, Origin};
 
 /// A request whose signature holds.
 pub(super) struct Signed {
@@ -16,6 +16,8 @@ pub(super) struct Signed {
     pub(super) by: By,
     /// What was signed; empty in POST-as-GET.
     pub(super) payload: Vec<u8>,
+    /// Where it came from.
+    pub(super) origin: Origin,
 }
 
 /// Who signed a request.
@@ -28,7 +30,13 @@ pub(super) enum By {
 
 impl Acme {
     /// Verifies a request to this path below [`PATH`](super::PATH).
-    pub(super) fn verify(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Signed, Response> {
+    pub(super) fn verify(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+        origin: Origin,
+    ) -> Result<Signed, Response> {
         let refuse = |problem: Problem| Err(problem.into_response());
         if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/jose+json") {
             let detail = "requests have the content type application/jose+json";
@@ -57,7 +65,7 @@ impl Acme {
         jws.verify(&key).map_err(|error| unsigned(&error))?;
         // Spent last: whoever cannot sign spends nobody's nonce.
         match jws.header.nonce.as_deref().is_some_and(|nonce| self.store.spend(nonce)) {
-            true => Ok(Signed { by, payload: jws.payload }),
+            true => Ok(Signed { by, payload: jws.payload, origin }),
             false => refuse(bad_nonce()),
         }
     }

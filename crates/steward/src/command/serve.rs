@@ -37,11 +37,17 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
         let late = |entry: &Arc<Entry>| check_clock(&entry.issuers().newest, watched.now()).err();
         watched.profiles.iter().find_map(late).map_or(Ok(()), |refusal| Err(refusal.to_string()))
     });
+    let watched = app.clone();
+    service.readiness().check("records", move || watched.recording());
     let bound = service.bind().map_err(failed)?;
     tokio::spawn(tend(app.clone()));
     tokio::spawn(look(app.clone()));
     let reload = || {
-        look_at_policies(&app);
+        let told = app.clone();
+        tokio::spawn(async move {
+            told.look_at_policies().await;
+            reload_revocations(&told).await;
+        });
         app.profiles.reload();
         if let Err(failure) = app.library.reload() {
             tracing::error!(%failure, "the endorsements at hand stay as they were");
@@ -89,24 +95,30 @@ async fn look(app: Arc<App>) {
     let mut ticks = tokio::time::interval(LOOK);
     loop {
         ticks.tick().await;
-        let app = app.clone();
-        let _ = tokio::task::spawn_blocking(move || look_at_policies(&app)).await;
+        app.look_at_policies().await;
+        app.look_at_records().await;
     }
 }
 
-fn look_at_policies(app: &App) {
-    for entry in app.profiles.iter() {
-        entry.policy.look();
+async fn reload_revocations(app: &App) {
+    if let Err(error) = app.reload_revocations().await {
+        tracing::error!(%error, "what is revoked stays as it was");
     }
 }
 
 async fn tend(app: Arc<App>) {
+    let mut told = None;
     let mut ticks = tokio::time::interval(TEND);
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        if let Err(error) = app.reload_revocations().await {
-            tracing::error!(%error, "what is revoked stays as it was");
+        reload_revocations(&app).await;
+        app.expire_records().await;
+        // The program's log usually ends up on another machine: lines that are cut off the audit log later are found by it.
+        let head = app.audit_head();
+        if let Some(head) = head.filter(|_| head != told) {
+            tracing::info!(%head, "the audit log is this far");
+            told = Some(head);
         }
         let app = app.clone();
         let _ = tokio::task::spawn_blocking(move || {

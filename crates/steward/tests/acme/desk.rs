@@ -15,7 +15,7 @@ use attest::x509::certificate::Certificate;
 use axum::Router;
 use axum::http::StatusCode;
 use service::problem::Problem;
-use steward::acme::{self, Certifier, Promise, Settings};
+use steward::acme::{self, Certifier, Origin, Promise, Settings};
 use steward::ca::ceremony::throwaway;
 use steward::ca::key::MemoryKey;
 use steward::ca::{Authority, Curve, Signer};
@@ -101,7 +101,13 @@ impl Certifier for Desk {
         })
     }
 
-    fn certify<'a>(&'a self, _: Option<&'a str>, request: Request, _: Vec<u8>) -> Promise<'a, Vec<Vec<u8>>> {
+    fn certify<'a>(
+        &'a self,
+        _: Option<&'a str>,
+        request: Request,
+        _: Vec<u8>,
+        _: Origin,
+    ) -> Promise<'a, Vec<Vec<u8>>> {
         Box::pin(async move {
             let serial = Serial::random([7; 16]);
             let circumstances = Circumstances { nonce_fresh: true, now: now(), serial: &serial };

@@ -52,6 +52,13 @@ impl Yard {
         self
     }
 
+    /// The same Steward with nothing in its cache.
+    #[allow(dead_code, reason = "not every user needs it")]
+    pub fn without_endorsements(self) -> Self {
+        std::fs::remove_dir_all(self.folder.path().join("cache")).expect("removed");
+        self
+    }
+
     /// The same Steward with a policy that is shipped.
     #[allow(dead_code, reason = "not every user needs it")]
     pub fn with_policy(mut self, name: &str) -> Self {
@@ -86,7 +93,7 @@ impl Yard {
         Settings::for_serving(&arguments, environment).expect("good settings")
     }
 
-    /// Writes settings; `more` comes first, since keys before tables belong to none.
+    /// Writes settings, all with their full names, so that `more` may add to any table.
     pub fn set(&self, more: &str) {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
         let default =
@@ -95,18 +102,18 @@ impl Yard {
         for profile in ["production", "lab"] {
             let file = |extension: &str| at(&format!("{profile}.{extension}"));
             text += &format!(
-                "[profiles.{profile}]\ngrade = \"{profile}\"\nkey = \"{}\"\ncertificates = \"{}\"\npolicy = \"{}\"\n\
-                 template.trust_domain = \"example.org\"\n",
+                "profiles.{profile} = {{ grade = \"{profile}\", key = \"{}\", certificates = \"{}\", policy = \"{}\", \
+                 template.trust_domain = \"example.org\" }}\n",
                 file("key"),
                 file("pem"),
                 at("policy.json")
             );
         }
-        text +=
-            &format!("[nonce]\nkey = \"{}\"\n[endorsements]\ncache = \"{}\"\n", at("nonce.key"), at("cache"));
+        text += &format!("nonce.key = \"{}\"\nendorsements.cache = \"{}\"\n", at("nonce.key"), at("cache"));
         for vendor in ["amd", "intel"] {
             if Path::new(&at(&format!("{vendor}.pem"))).exists() {
-                text += &format!("development_roots.{vendor} = \"{}\"\n", at(&format!("{vendor}.pem")));
+                let path = at(&format!("{vendor}.pem"));
+                text += &format!("endorsements.development_roots.{vendor} = \"{path}\"\n");
             }
         }
         std::fs::write(at("steward.toml"), text).expect("written");

@@ -160,7 +160,8 @@ pub(super) async fn finalize(acme: &Acme, signed: &Signed, id: &str) -> Answer {
         problem(StatusCode::FORBIDDEN, "orderNotReady", "another request finalizes the order")
     })?;
     let attempt = Attempt { store: &acme.store, id };
-    let issued = acme.certifier.certify(order.profile.as_deref(), request, body_of_answer.clone()).await;
+    let (profile, body_of_answer) = (order.profile.as_deref(), body_of_answer.clone());
+    let issued = acme.certifier.certify(profile, request, body_of_answer, signed.origin.clone()).await;
     let to = match issued {
         Ok(chain) => Step::Valid(chain.iter().map(|der| attest::pem::encode("CERTIFICATE", der)).collect()),
         Err(problem) if problem.status.is_server_error() => return Err(refused(problem)),
