@@ -117,7 +117,10 @@ mod tests {
         let start = memory.as_ptr();
         for size in [page, 3 * page, 4 * page] {
             memory.grow_to(size).unwrap();
-            assert_eq!((memory.as_ptr(), memory.byte_size(), memory.byte_capacity()), (start, size, 4 * page));
+            assert_eq!(
+                (memory.as_ptr(), memory.byte_size(), memory.byte_capacity()),
+                (start, size, 4 * page)
+            );
             // SAFETY: the last byte of an accessible memory.
             let last = unsafe { start.add(size - 1) };
             // SAFETY: as above; nothing else refers to it.
