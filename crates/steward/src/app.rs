@@ -175,6 +175,10 @@ impl App {
     pub async fn reload_revocations(&self) -> Result<(), RevokedError> {
         let Some(revoked) = &self.revoked else { return Ok(()) };
         let fresh = Arc::new(revoked.load().await?);
+        if *fresh == *self.revocations() {
+            // Lists that were signed for the same stay good.
+            return Ok(());
+        }
         let before = std::mem::replace(
             &mut *self.revocations.write().unwrap_or_else(PoisonError::into_inner),
             fresh.clone(),
