@@ -57,6 +57,7 @@ fn run(words: &[&str]) -> Result<()> {
         return Ok(());
     }
     let workspace = Workspace::locate()?;
+    tools::require_shim_target()?;
     match words {
         ["demo"] => demo::run(&workspace),
         ["test"] => test::run(&workspace, None),
