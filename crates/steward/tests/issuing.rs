@@ -9,6 +9,8 @@ mod command;
 #[expect(dead_code, reason = "other users need the rest")]
 #[path = "../../attest/tests/dcap/hierarchy.rs"]
 mod dcap;
+#[path = "issuing/garbage.rs"]
+mod garbage;
 #[path = "issuing/keep.rs"]
 mod keep;
 #[path = "issuing/legacy.rs"]
