@@ -2,7 +2,7 @@
 
 #[path = "dcap/hierarchy.rs"]
 mod hierarchy;
-#[path = "dcap/memory.rs"]
+#[path = "support/memory.rs"]
 mod memory;
 
 use std::sync::Arc;
