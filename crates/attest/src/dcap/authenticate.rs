@@ -68,9 +68,9 @@ pub(crate) fn authenticate<'a, B>(
             None
         }
     });
-    let pool = context.endorsements.certificates().chain(context.carried);
+    let carried = context.carried.iter().filter(|certificate| certificate.common_name() == SIGNER);
     let signers: Vec<&Certificate> =
-        pool.filter(|certificate| certificate.common_name() == SIGNER).take(MAX_SIGNERS).collect();
+        context.endorsements.certificates_of(SIGNER).chain(carried).take(MAX_SIGNERS).collect();
     let info = pck.as_ref().and_then(|pck| find_info(pck, td.is_some(), &signers, context, checks));
     let identity = find_identity(td.is_some(), &signers, context, checks);
     if let Some(identity) = &identity {
@@ -139,7 +139,7 @@ fn find_pck<'a, B>(
                 Pck::decode(certificate)
                     .is_ok_and(|pck| pck.ppid == *ppid && pck.cpu_svn == *cpu_svn && pck.pce_svn == *pce_svn)
             };
-            let pool = context.carried.iter().chain(context.endorsements.certificates());
+            let pool = context.carried.iter().chain(context.endorsements.platform_keys(ppid));
             pool.filter(is_pck).find(fits)
         }
     };
@@ -182,7 +182,7 @@ fn belongs(certificate: &Certificate, path: &Path<'_>, context: &Context<'_>) ->
         let memory = context.endorsements.memory();
         certificate.subject() == anchor.subject()
             && certificate.spki() == anchor.spki()
-            && memory::verified(memory, anchor.spki(), certificate.digest(), || {
+            && memory::verified(memory, anchor.spki_digest(), certificate.digest(), || {
                 certificate.is_signed_by(anchor.key())
             })
     };
@@ -252,10 +252,8 @@ fn newest<'a, T>(
     });
     let memory = context.endorsements.memory();
     let signer_of = |document: &Signed<T>| {
-        let known = signers.iter().find(|signer| document.is_known_by(signer.spki(), memory));
-        let known = known.or_else(|| {
-            signers.iter().find(|signer| document.is_signed_by(signer.spki(), signer.key(), memory))
-        });
+        let known = signers.iter().find(|signer| document.is_known_by(signer, memory));
+        let known = known.or_else(|| signers.iter().find(|signer| document.is_signed_by(signer, memory)));
         known.copied()
     };
     if documents.is_empty() || signers.is_empty() {
