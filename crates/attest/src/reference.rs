@@ -24,7 +24,7 @@ pub struct ReferenceValues {
 /// The field has the length that its environment gives it (HOST_DATA 32 bytes, MRCONFIGID 48, Realm personalization 64),
 /// a digest has 32 to 64. A digest that is shorter stands first, zeros fill the rest; of a longer one the field holds the
 /// first bytes, which stay a digest of the field's strength. Nothing else holds, an empty expectation least of all.
-pub(crate) fn holds_digest(field: &[u8], digest: &[u8]) -> bool {
+pub fn holds_digest(field: &[u8], digest: &[u8]) -> bool {
     if !(32..=64).contains(&digest.len()) || field.len() < 32 {
         return false;
     }
