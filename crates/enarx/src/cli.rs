@@ -276,6 +276,9 @@ pub struct Fetch {
     /// Intel's newest TCB levels, before platforms must have them.
     #[arg(long)]
     pub early: bool,
+    /// Certificate authorities of the services, in place of the web's: a PCCS has a certificate of its own.
+    #[arg(long, value_name = "PEM")]
+    pub ca: Option<PathBuf>,
 }
 
 fn time(text: &str) -> Result<Time, String> {

@@ -18,6 +18,7 @@ use crate::endorsements::DocumentKind;
 use crate::evidence::Evidence;
 use crate::reason::{Checks, Reason, Rejection};
 use crate::snp;
+use crate::time::Window;
 use crate::value::Value;
 use crate::x509::certificate::Certificate;
 use crate::{base64, pem};
@@ -53,6 +54,7 @@ struct Opening {
     key: Option<(Vec<u8>, PublicKey)>,
     keep_claims: Option<KeepClaims>,
     report_data: Option<Vec<u8>>,
+    validity: Option<Window>,
     /// Who made the carrier was proven: by a key, or by nobody's claim to one.
     checks: Checks,
 }
@@ -194,6 +196,7 @@ impl Opening {
         let signed = certificate.is_signed_by(certificate.key());
         self.checks.require(Reason::CarrierSignature, "certificate", signed, "signed by its key", signed);
         self.set_key(certificate.spki(), certificate.key())?;
+        self.validity = Some(certificate.validity());
         self.inside(Carrier::RaTls, |opening| match inside {
             Inside::Bundle(der) => opening.inside(Carrier::Bundle, |opening| opening.bundle(der)),
             Inside::Json(text) => opening.cmw(&Cmw::from_json(text).map_err(malformed)?),
@@ -327,6 +330,7 @@ impl Opening {
             spki: self.key.map(|(spki, _)| spki),
             keep_claims: self.keep_claims,
             report_data: self.report_data,
+            validity: self.validity,
         })
     }
 

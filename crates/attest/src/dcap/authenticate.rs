@@ -76,10 +76,9 @@ pub(crate) fn authenticate<'a, B>(
     if let Some(identity) = &identity {
         check_identity(quote, identity.content, checks);
     }
-    let verdict = match (&pck, &info, &identity) {
-        (Some(pck), Some(info), Some(identity)) => {
-            find_verdict(quote, pck, info.content, identity.content, td, checks)
-        }
+    let known = identity.as_ref().map(|identity| identity.content);
+    let verdict = match (&pck, &info) {
+        (Some(pck), Some(info)) => find_verdict(quote, pck, info.content, known, td, checks),
         _ => None,
     };
 
@@ -297,7 +296,7 @@ fn find_verdict<B>(
     quote: &Quote<B>,
     pck: &Pck,
     info: &TcbInfo,
-    identity: &EnclaveIdentity,
+    identity: Option<&EnclaveIdentity>,
     td: Option<TdSvn>,
     checks: &mut Checks,
 ) -> Option<Verdict> {
