@@ -70,6 +70,8 @@ pub enum Carrier {
     Pem,
     /// Base64 text.
     Base64,
+    /// Hexadecimal text.
+    Hexadecimal,
     /// A PKCS#10 request.
     Request,
     /// An attestation bundle.
@@ -165,6 +167,7 @@ impl Carrier {
         match self {
             Self::Pem => "PEM",
             Self::Base64 => "base64",
+            Self::Hexadecimal => "hexadecimal",
             Self::Request => "PKCS#10 request",
             Self::Bundle => "attestation bundle",
             Self::Legacy => "extension of old Enarx",

@@ -125,6 +125,12 @@ fn a_certificate_of_each_kind_carries_evidence() {
     let quote = snp_report();
     let gramine = &[0x2A, 0x86, 0x48, 0x86, 0xF8, 0x4D, 0x8A, 0x39, 6];
     let submission = Submission::open(&key.certificate(&extension(gramine, &quote))).expect("opens");
+    for (at, valid) in
+        [("2024-12-31T23:59:59Z", false), ("2025-01-01T00:00:00Z", true), ("2035-01-02T00:00:00Z", false)]
+    {
+        let now = Time::from_rfc3339(at).expect("valid");
+        assert_eq!(submission.check_validity(now).is_ok(), valid, "{at}");
+    }
     let binding = submission.binding(false).expect("bound to the key");
     assert!(binding.holds(&[sha256(&key.spki), [0; 32]].concat()));
 
@@ -179,7 +185,11 @@ fn bare_and_wrapped_reports_are_the_same_evidence() {
         base64::encode_url(&report),
         base64::encode_url(&table)
     );
-    let forms: [(Vec<u8>, usize); 8] = [
+    let hex: String = report.iter().map(|byte| format!("{byte:02x}")).collect();
+    refused(hex.replacen('c', "C", 1).replacen('1', "a", 1).as_bytes(), Reason::EvidenceUnknown);
+    let forms: [(Vec<u8>, usize); 10] = [
+        (format!("{hex}\n").into_bytes(), 0),
+        (hex.to_uppercase().into_bytes(), 0),
         (report.clone(), 0),
         (base64::encode(&report).into_bytes(), 0),
         (pem::encode("EVIDENCE", &report).into_bytes(), 0),

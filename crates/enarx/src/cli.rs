@@ -182,7 +182,7 @@ pub enum Config {
 /// What to judge, and by what.
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// Evidence, and endorsements that go with it.
+    /// Evidence, and endorsements that go with it; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// A file in TOML or JSON, or one of the profiles `strict`, `standard` and `lab`.

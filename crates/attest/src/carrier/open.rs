@@ -65,6 +65,7 @@ impl Opening {
         match bytes.trim_ascii_start() {
             _ if pem::is_pem(bytes) => self.inside(Carrier::Pem, |opening| opening.pem(bytes)),
             // Before DER: the tag of a SEQUENCE is the digit 0.
+            _ if is_hex(bytes) => self.hex(bytes),
             _ if is_base64(bytes) => self.base64(bytes),
             [tag::SEQUENCE, ..] => self.der(bytes),
             [b'[', ..] => self.cmw(&Cmw::from_json(bytes).map_err(malformed)?),
@@ -80,6 +81,14 @@ impl Opening {
         let digits: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
         let inside = base64::decode("base64", &digits).map_err(malformed)?;
         self.inside(Carrier::Base64, |opening| opening.any(&inside))
+    }
+
+    fn hex(&mut self, text: &[u8]) -> Result<(), Rejection> {
+        let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_hexdigit).collect();
+        let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or_default() as u8;
+        let (pairs, _) = digits.as_chunks::<2>();
+        let inside: Vec<u8> = pairs.iter().map(|[high, low]| value(*high) << 4 | value(*low)).collect();
+        self.inside(Carrier::Hexadecimal, |opening| opening.any(&inside))
     }
 
     /// A request, a certificate and a bundle differ in what their first inner element starts with: a version number, a
@@ -358,6 +367,14 @@ impl Opening {
 
 fn is_extended_report(bytes: &[u8]) -> bool {
     bytes.len() > snp::report::SIZE && matches!(bytes, [_, 0, 0, 0, ..])
+}
+
+/// Whole bytes in hexadecimal, with letters of one case, so that they have one text. Base64 of this length has other digits.
+fn is_hex(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().filter(|byte| !b"\r\n\t ".contains(byte));
+    let count = digits.clone().count();
+    let of = |letters: &[u8]| digits.clone().all(|digit| digit.is_ascii_digit() || letters.contains(digit));
+    count >= 64 && count.is_multiple_of(2) && (of(b"abcdef") || of(b"ABCDEF"))
 }
 
 fn is_base64(bytes: &[u8]) -> bool {
