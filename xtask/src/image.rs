@@ -1,10 +1,11 @@
 //! What ships: the runtime image, one static program that runs inside every keep, and beside it the CLI.
 
 use crate::tools::{require_musl, require_target};
-use crate::workspace::{Workspace, run};
+use crate::workspace::{Workspace, output, run};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const MUSL: &str = "x86_64-unknown-linux-musl";
 
@@ -38,6 +39,12 @@ fn compile(workspace: &Workspace) -> Result<PathBuf> {
         build.args(["--target", MUSL]);
     } else {
         println!("this is not x86-64 Linux: a native runtime, which is not the image that TEEs measure");
+    }
+    // `enarx --version` tells it; the runtime, which is measured, is the same without.
+    if let Ok(commit) =
+        output(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(&workspace.root))
+    {
+        build.env("ENARX_COMMIT", commit.trim());
     }
     run(&mut build)?;
     Ok(workspace.target.join(folder()).join(format!("enarx-runtime{}", std::env::consts::EXE_SUFFIX)))

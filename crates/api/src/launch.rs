@@ -50,6 +50,37 @@ pub struct Order {
     pub roots: Option<String>,
     /// The host has a compile cache; without one, the workload is compiled every time.
     pub cache: bool,
+    /// What an earlier start found in the very same file. The host's word, good enough where the keep trusts the host
+    /// with the file anyway: in a process keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+}
+
+/// What a keep found in a workload's file, so that another start need not read it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// The runtime's way to digest: what another runtime noted in another way says nothing.
+    pub scheme: u8,
+    /// The digest of its bytes.
+    pub digest: [u8; 32],
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a workload is.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Kind {
+    /// A core module, run once.
+    Module,
+    /// A component, run once.
+    Component,
+    /// A component that answers the requests arriving at a declared listener.
+    Service {
+        /// By the asynchronous functions of WASI 0.3.
+        tasks: bool,
+    },
 }
 
 /// A host directory preopened for the workload.
@@ -68,7 +99,12 @@ pub struct Directory {
 pub enum Notice {
     /// Asks for the compile cache's entry of this name (hexadecimal digits). Answered with a [`CacheEntry`]; a keep
     /// may ask once.
-    CacheLookup(String),
+    CacheLookup {
+        /// The entry's name.
+        name: String,
+        /// What the workload's file contains.
+        known: Known,
+    },
     /// The descriptor for a new entry is completely written.
     CacheStored,
     /// A declared listener is bound.

@@ -119,7 +119,7 @@ pub struct Run {
     pub config: Option<PathBuf>,
     /// The kind of keep.
     #[arg(long, value_name = "KIND", default_value = "auto", value_parser = keep_kind)]
-    #[arg(help = "The kind of keep: auto or process")]
+    #[arg(help = "The kind of keep: auto, kvm or process")]
     pub keep: KeepKind,
     /// Give the workload a directory, as GUEST if named; `:ro` refuses changes. May be repeated.
     #[arg(long, value_name = "HOST[::GUEST][:ro]")]
@@ -147,8 +147,10 @@ pub struct Run {
 /// A kind of keep that this version can launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepKind {
-    /// The best this version can launch: a process.
+    /// The best that works here and protects workloads: so far, a process.
     Auto,
+    /// A virtual machine without memory encryption.
+    Kvm,
     /// A confined process: protects the host from the workload, not the workload from the host.
     Process,
 }
@@ -315,10 +317,11 @@ fn keep_kind(text: &str) -> Result<KeepKind, String> {
     match text {
         "auto" => Ok(KeepKind::Auto),
         "process" => Ok(KeepKind::Process),
-        "kvm" | "snp" | "sgx" | "tdx" => Err(format!(
-            "keeps of kind {text} are not available in this version; `auto` and `process` are (see `enarx platform info`)"
+        "kvm" => Ok(KeepKind::Kvm),
+        "snp" | "sgx" | "tdx" => Err(format!(
+            "keeps of kind {text} are not available in this version; `auto`, `kvm` and `process` are (see `enarx platform info`)"
         )),
-        _ => Err("expected `auto` or `process`".to_owned()),
+        _ => Err("expected `auto`, `kvm` or `process`".to_owned()),
     }
 }
 

@@ -149,7 +149,7 @@ fn mistakes_in_run() {
         (
             &["--keep", "snp", "app.wasm"],
             "error: invalid value 'snp' for '--keep <KIND>': keeps of kind snp are not available in this version; \
-             `auto` and `process` are (see `enarx platform info`)\n\nFor more information, try '--help'.\n"
+             `auto`, `kvm` and `process` are (see `enarx platform info`)\n\nFor more information, try '--help'.\n"
                 .to_owned(),
         ),
     ];

@@ -6,9 +6,11 @@
 //!
 //! A keep never holds a descriptor it can write a published entry through: it fills anonymous memory, which is copied.
 
+mod known;
 mod private;
 mod secret;
 
+pub(crate) use known::Stamp;
 pub use private::PrivateError;
 
 use private::{File, private_directory};
@@ -123,47 +125,45 @@ impl Entry {
 
     /// Stores what was written, whole or not at all, and evicts what no longer fits.
     pub(crate) fn publish(&self) -> Result<(), CacheError> {
-        let disk = |path: &Path| {
-            let path = path.to_owned();
-            move |source| CacheError::Disk { path, source }
-        };
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let mut name: OsString = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!("-{}{UNFINISHED}", std::process::id()));
-        let unfinished = directory.join(name);
-        let copied = self.copy_to(&unfinished).and_then(|()| {
-            // Not synced: an entry that a crash of the host tore is refused by its tag and compiled again.
-            std::fs::rename(&unfinished, &self.path).map_err(disk(&self.path))
-        });
-        if copied.is_err() {
-            let _ = std::fs::remove_file(&unfinished);
-        }
-        copied?;
-        evict(directory, TOTAL_MOST).map_err(disk(directory))
-    }
-
-    fn copy_to(&self, path: &Path) -> Result<(), CacheError> {
-        let disk = |source| CacheError::Disk { path: path.to_owned(), source };
+        let disk = |source| CacheError::Disk { path: self.path.clone(), source };
         let written = File::from(self.fresh.try_clone().map_err(disk)?);
         let found = written.metadata().map_err(disk)?.len();
         if found > ENTRY_MOST {
             return Err(CacheError::TooLong { found });
         }
-        let mut entry =
-            File::options().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(disk)?;
-        // The keep shares the descriptor's position and may change the length: neither is relied on.
-        let mut piece = vec![0; PIECE];
-        let mut copied = 0;
-        while copied < found {
-            let read = written.read_at(&mut piece, copied).map_err(disk)?;
-            if read == 0 {
-                break;
-            }
-            entry.write_all(&piece[..read]).map_err(disk)?;
-            copied += read as u64;
-        }
-        Ok(())
+        place(&self.path, |entry| copy(&written, found, entry))?;
+        evict(self.path.parent().unwrap_or(Path::new(".")), TOTAL_MOST).map_err(disk)
     }
+}
+
+/// Copies `length` bytes. The keep shares the position of `from` and may change its length: neither is relied on.
+fn copy(from: &File, length: u64, to: &mut File) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    let mut copied = 0;
+    while copied < length {
+        let read = from.read_at(&mut piece, copied)?;
+        if read == 0 {
+            break;
+        }
+        to.write_all(&piece[..read])?;
+        copied += read as u64;
+    }
+    Ok(())
+}
+
+/// Puts a file of the user's alone at `path`, whole or not at all.
+///
+/// Not synced: what a crash of the host tore is refused by its tag, and made again.
+fn place(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), CacheError> {
+    let mut name: OsString = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!("-{}{UNFINISHED}", std::process::id()));
+    let unfinished = path.with_file_name(name);
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
+    let placed = file.and_then(|mut file| write(&mut file)).and_then(|()| std::fs::rename(&unfinished, path));
+    placed.map_err(|source| {
+        let _ = std::fs::remove_file(&unfinished);
+        CacheError::Disk { path: path.to_owned(), source }
+    })
 }
 
 /// Memory for a new entry, outside any directory.

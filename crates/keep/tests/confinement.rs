@@ -7,7 +7,8 @@
 
 use api::launch::{Directory, Ending, Order};
 use api::manifest::Manifest;
-use keep::launch::process::{Image, Launch, launch};
+use keep::launch::process::launch;
+use keep::launch::{Image, Launch};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -134,6 +135,23 @@ fn ports_only_as_declared() {
 }
 
 #[test]
+fn of_proc_only_its_own_page_map_and_only_for_services() {
+    let open = |data| Call { number: libc::SYS_openat, arguments: [CWD, DATA, 0, 0, 0], data };
+    let cases = [
+        (SOCKETS, open(b"/proc/self/pagemap\0"), Outcome::Done),
+        (SOCKETS, open(b"/proc/self/maps\0"), Outcome::Errno(libc::EACCES)),
+        (SOCKETS, open(b"/proc/1/pagemap\0"), Outcome::Errno(libc::EACCES)),
+        (SOCKETS, open(b"/proc/cpuinfo\0"), Outcome::Errno(libc::EACCES)),
+        (SOCKETS, open(b"/etc/hostname\0"), Outcome::Errno(libc::EACCES)),
+        (LISTEN_UDP, open(b"/proc/self/pagemap\0"), Outcome::Errno(libc::EACCES)),
+        ("", open(b"/proc/self/pagemap\0"), Outcome::Errno(libc::EACCES)),
+    ];
+    for (manifest, call, expected) in cases {
+        assert_eq!(run(&call, manifest, None), expected, "{:?}", String::from_utf8_lossy(call.data));
+    }
+}
+
+#[test]
 fn files_only_below_directories() {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("inside"), "x").unwrap();
@@ -233,6 +251,7 @@ fn launch_image(path: &Path, manifest: &str, dirs: &[(&Path, bool)]) -> Result<E
             .collect(),
         roots: None,
         cache: false,
+        known: None,
     };
     let (image, manifest) = (Image::open(path).unwrap(), Manifest::parse(manifest).unwrap());
     let launched = launch(Launch {

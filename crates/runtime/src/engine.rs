@@ -1,8 +1,8 @@
 //! Wasmtime, configured for hostile modules.
 
 use crate::sys;
-use api::launch::Ending;
-use api::manifest::Limits;
+use api::launch::{Ending, Kind};
+use api::manifest::{Limits, Manifest};
 use std::sync::Arc;
 use wasmtime::{Config, Enabled, Engine, OptLevel, PoolingAllocationConfig, Strategy};
 
@@ -28,24 +28,9 @@ pub enum Tier {
     Optimized,
 }
 
-/// What the engine is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A core module, on the main thread.
-    Module,
-    /// A component, once.
-    Component,
-    /// A component instantiated for each request.
-    Requests {
-        /// Instances at once.
-        concurrency: u32,
-        /// Of WASI 0.3, which needs the component model's tasks; keeping track of them costs every call.
-        tasks: bool,
-    },
-}
-
-/// An engine of this tier for this purpose.
-pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Ending> {
+/// An engine of this tier for workloads of this kind.
+pub fn new(tier: Tier, kind: Kind, manifest: &Manifest) -> Result<Engine, Ending> {
+    let limits = &manifest.limits;
     let mut config = Config::new();
     config
         .strategy(match tier {
@@ -53,8 +38,9 @@ pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Endi
             Tier::Optimized => Strategy::Cranelift,
         })
         .cranelift_opt_level(OptLevel::Speed)
-        .wasm_component_model(purpose != Purpose::Module)
-        .concurrency_support(matches!(purpose, Purpose::Component | Purpose::Requests { tasks: true, .. }))
+        .wasm_component_model(kind != Kind::Module)
+        // Keeping track of the component model's tasks costs every call: services that make none do without.
+        .concurrency_support(matches!(kind, Kind::Component | Kind::Service { tasks: true }))
         // Traps name functions; the map from code to lines would make every cached workload half as large again.
         .generate_address_map(false)
         // Nothing unwinds through WebAssembly's frames: traps walk frame pointers. Registering takes milliseconds.
@@ -64,9 +50,11 @@ pub fn new(tier: Tier, purpose: Purpose, limits: &Limits) -> Result<Engine, Endi
     config.with_custom_code_memory(Some(Arc::new(sys::CodePages)));
     let stack = usize::try_from(limits.stack).unwrap_or(usize::MAX);
     config.max_wasm_stack(stack).async_stack_size(stack.saturating_add(HOST_STACK));
-    if let Purpose::Requests { concurrency, .. } = purpose {
+    if let Kind::Service { .. } = kind {
         // Requests share a thread: see `http::clock`.
-        config.epoch_interruption(true).allocation_strategy(pool(concurrency, limits));
+        config.epoch_interruption(true).allocation_strategy(pool(manifest.http.concurrency, limits));
+    } else {
+        config.memory_init_cow(false).with_host_memory(Arc::new(sys::memory::HugePages));
     }
     Engine::new(&config).map_err(|error| Ending::Failed(format!("no engine: {error:#}")))
 }

@@ -2,7 +2,7 @@
 
 use crate::sys;
 use api::launch::frame::{self, FrameError};
-use api::launch::{CHANNEL, CacheEntry, Denial, Ending, NOTICE_LIMIT, Notice, ORDER_LIMIT, Order};
+use api::launch::{CHANNEL, CacheEntry, Denial, Ending, Known, NOTICE_LIMIT, Notice, ORDER_LIMIT, Order};
 use api::manifest::Prot;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use std::collections::BTreeSet;
@@ -71,14 +71,14 @@ impl Host {
         self.notify(&Notice::Listening { name: name.to_owned(), prot, addr });
     }
 
-    /// Asks for the place of the cache entry `name`. A host that does not answer has no cache.
-    pub fn cache_entry(&self, name: String) -> Place {
-        self.look_up(name).unwrap_or_default()
+    /// Asks for the place of the cache entry `name`, and tells what this start found in the file. A host that does not answer has no cache.
+    pub fn cache_entry(&self, name: String, known: Known) -> Place {
+        self.look_up(name, known).unwrap_or_default()
     }
 
-    fn look_up(&self, name: String) -> Result<Place, FrameError> {
+    fn look_up(&self, name: String, known: Known) -> Result<Place, FrameError> {
         let mut channel = self.channel();
-        frame::write(&mut *channel, &Notice::CacheLookup(name), NOTICE_LIMIT)?;
+        frame::write(&mut *channel, &Notice::CacheLookup { name, known }, NOTICE_LIMIT)?;
         let mut incoming = Incoming::new(&channel);
         let Some(CacheEntry { found, writable, key }) = frame::read(&mut incoming, NOTICE_LIMIT)? else {
             return Ok(Place::default());

@@ -3,24 +3,24 @@
 //! A workload is compiled once by Cranelift. Where that would take seconds, the first start runs code of the baseline
 //! compiler instead, and Cranelift's follows into the cache while the workload runs.
 
+mod kind;
+
 use crate::cache;
-use crate::engine::{self, Purpose, Tier};
+use crate::engine::{self, Tier};
 use crate::host::{Host, Place};
-use crate::sys::{self, Authentic, Mapping};
+use crate::sys::{self, Authentic};
 use crate::workload::Workload;
-use api::launch::{Ending, Notice};
+use api::launch::{Ending, Kind, Known, Notice};
 use std::fs::File;
 use std::io::{Seek, Write};
-use std::sync::Arc;
+use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 use wasmtime::component::Component;
-use wasmtime::wasmparser::{Parser, Payload};
 use wasmtime::{Engine, Module};
 
-/// Functions a workload may have: CPython has 20 thousand. A million empty ones would compile for a minute.
-const FUNCTIONS_LIMIT: u64 = 250_000;
 /// Code from which on the first start does not wait for Cranelift, in bytes: about half a second of it.
 const BASELINE_FROM: usize = 2 << 20;
 /// How long a workload runs on baseline code before better code is made for its next start.
@@ -32,8 +32,8 @@ pub struct Loaded {
     pub engine: Engine,
     /// Its machine code.
     pub code: Code,
-    /// What it does.
-    pub flavour: Flavour,
+    /// Whether it serves requests rather than runs once.
+    pub serves: bool,
     stored: Option<Receiver<()>>,
 }
 
@@ -54,103 +54,130 @@ pub enum Code {
     Component(Component),
 }
 
-/// How a workload is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavour {
-    /// Once, from its start function to its end.
-    Command,
-    /// For each request that arrives at a declared listener.
-    Http {
-        /// By the asynchronous functions of WASI 0.3.
-        tasks: bool,
-    },
-}
-
-/// Loads the workload.
+/// Loads the workload: machine code from the cache, or made now and left there for the next start.
 pub fn load(workload: &Workload) -> Result<Loaded, Ending> {
-    let bytes = read(workload)?;
-    let kind = Kind::of(&bytes).map_err(Ending::BadModule)?;
-    let flavour = flavour(&bytes)?;
-    let purpose = match (kind, flavour) {
-        (Kind::Module, _) => Purpose::Module,
-        (Kind::Component, Flavour::Command) => Purpose::Component,
-        (Kind::Component, Flavour::Http { tasks }) => {
-            Purpose::Requests { concurrency: workload.manifest.http.concurrency, tasks }
+    let manifest = &workload.manifest;
+    let source = Arc::new(Source::open(workload)?);
+    let serves = matches!(source.kind, Kind::Service { .. });
+    let loaded = |engine, code, stored| Ok(Loaded { engine, code, serves, stored });
+    let optimized = engine::new(Tier::Optimized, source.kind, manifest)?;
+    let (mut slot, cached) = Slot::open(&optimized, &source, workload);
+    if let Some((tier, code)) = cached {
+        let engine = match tier {
+            Tier::Optimized => optimized,
+            Tier::Baseline => {
+                let baseline = engine::new(Tier::Baseline, source.kind, manifest)?;
+                improve_later(&source, optimized, slot, None);
+                baseline
+            }
+        };
+        let code = source.load(&engine, code)?;
+        return loaded(engine, code, None);
+    }
+    if source.bytes()?.len() >= BASELINE_FROM && manifest.limits.fuel.is_none() {
+        let baseline = engine::new(Tier::Baseline, source.kind, manifest)?;
+        // What the baseline compiler does not support, Cranelift compiles below.
+        if let Ok(code) = source.compile(&baseline) {
+            let stored = improve_later(&source, optimized, slot, Some(code.clone()));
+            return loaded(baseline, code, stored);
         }
-    };
-    let source = Source { bytes: Arc::new(bytes), kind, purpose };
-    let (engine, code, stored) = source.load(workload)?;
-    Ok(Loaded { engine, code, flavour, stored })
+    }
+    let code = source.compile(&optimized)?;
+    slot.put(Tier::Optimized, &code);
+    loaded(optimized, code, None)
 }
 
-/// A workload's WebAssembly, and what decides the code made of it.
-#[derive(Clone)]
+/// While the workload runs, stores the `baseline` code just made, and then makes optimized code for the next start,
+/// once this one has proved to be more than a short command. The receiver is told when the first is done.
+fn improve_later(
+    source: &Arc<Source>,
+    engine: Engine,
+    mut slot: Slot,
+    baseline: Option<Code>,
+) -> Option<Receiver<()>> {
+    slot.writable.as_ref()?;
+    let source = source.clone();
+    let (stored, done) = mpsc::channel();
+    thread::spawn(move || {
+        if let Some(code) = baseline {
+            slot.put(Tier::Baseline, &code);
+        }
+        drop(stored);
+        thread::sleep(IMPROVE_AFTER);
+        if let Ok(code) = source.compile(&engine) {
+            slot.put(Tier::Optimized, &code);
+        }
+    });
+    Some(done)
+}
+
+/// A workload's WebAssembly, which a start from the cache need not read if the host knows the file.
 struct Source {
-    bytes: Arc<Mapping>,
+    file: File,
     kind: Kind,
-    purpose: Purpose,
+    /// Taken only where there is a cache.
+    digest: Option<[u8; 32]>,
+    /// A copy: a file may be written anew in its place while the workload runs.
+    bytes: OnceLock<Vec<u8>>,
 }
 
 impl Source {
-    /// Machine code from the cache, or made now and left there for the next start.
-    fn load(&self, workload: &Workload) -> Result<(Engine, Code, Option<Receiver<()>>), Ending> {
-        let limits = &workload.manifest.limits;
-        let optimized = engine::new(Tier::Optimized, self.purpose, limits)?;
-        let (mut slot, cached) = Slot::open(&optimized, &self.bytes, workload);
-        if let Some((tier, code)) = cached {
-            let engine = match tier {
-                Tier::Optimized => optimized,
-                Tier::Baseline => {
-                    let baseline = engine::new(Tier::Baseline, self.purpose, limits)?;
-                    self.improve_later(optimized, slot, None);
-                    baseline
-                }
-            };
-            let code = match self.kind {
-                Kind::Module => sys::load_module(&engine, code).map(Code::Module),
-                Kind::Component => sys::load_component(&engine, code).map(Code::Component),
-            };
-            let code = code.map_err(|error| Ending::Failed(format!("cached machine code: {error:#}")))?;
-            return Ok((engine, code, None));
+    fn open(workload: &Workload) -> Result<Self, Ending> {
+        let file = workload.wasm.try_clone().map_err(unreadable)?;
+        let (found, limit) = (file.metadata().map_err(unreadable)?.len(), workload.manifest.limits.module);
+        if found > limit {
+            return Err(Ending::Limit(format!("a workload of {found} bytes (limits.module is {limit})")));
         }
-        if self.bytes.len() >= BASELINE_FROM && limits.fuel.is_none() {
-            let baseline = engine::new(Tier::Baseline, self.purpose, limits)?;
-            // What the baseline compiler does not support, Cranelift compiles below.
-            if let Ok(code) = self.compile(&baseline) {
-                let stored = self.improve_later(optimized, slot, Some(code.clone()));
-                return Ok((baseline, code, stored));
-            }
+        if let Some(Known { scheme: cache::SCHEME, digest, kind }) = workload.known {
+            return Ok(Self { file, kind, digest: Some(digest), bytes: OnceLock::new() });
         }
-        let code = self.compile(&optimized).map_err(|error| Ending::BadModule(format!("{error:#}")))?;
-        slot.put(Tier::Optimized, &code);
-        Ok((optimized, code, None))
+        let bytes = read(&file)?;
+        let (kind, digest) = (kind::of(&bytes)?, workload.cache.then(|| cache::digest(&bytes)));
+        Ok(Self { file, kind, digest, bytes: bytes.into() })
     }
 
-    fn compile(&self, engine: &Engine) -> wasmtime::Result<Code> {
-        match self.kind {
-            Kind::Module => Module::from_binary(engine, &self.bytes).map(Code::Module),
-            Kind::Component => Component::from_binary(engine, &self.bytes).map(Code::Component),
+    fn bytes(&self) -> Result<&[u8], Ending> {
+        if let Some(bytes) = self.bytes.get() {
+            return Ok(bytes);
         }
+        let bytes = read(&self.file)?;
+        // Compiled all the same, its code would get another workload's name.
+        if self.digest != Some(cache::digest(&bytes)) {
+            let changed = "the workload's file has changed, but not its times; `touch` it and start again";
+            return Err(Ending::Failed(changed.to_owned()));
+        }
+        Ok(self.bytes.get_or_init(|| bytes))
     }
 
-    /// While the workload runs, stores the `baseline` code just made, and then makes optimized code for the next start,
-    /// once this one has proved to be more than a short command. The receiver is told when the first is done.
-    fn improve_later(&self, engine: Engine, mut slot: Slot, baseline: Option<Code>) -> Option<Receiver<()>> {
-        slot.writable.as_ref()?;
-        let source = self.clone();
-        let (stored, done) = mpsc::channel();
-        thread::spawn(move || {
-            if let Some(code) = baseline {
-                slot.put(Tier::Baseline, &code);
+    fn compile(&self, engine: &Engine) -> Result<Code, Ending> {
+        let bytes = self.bytes()?;
+        let code = match self.kind {
+            Kind::Module => Module::from_binary(engine, bytes).map(Code::Module),
+            Kind::Component | Kind::Service { .. } => {
+                Component::from_binary(engine, bytes).map(Code::Component)
             }
-            drop(stored);
-            thread::sleep(IMPROVE_AFTER);
-            if let Ok(code) = source.compile(&engine) {
-                slot.put(Tier::Optimized, &code);
-            }
-        });
-        Some(done)
+        };
+        code.map_err(|error| Ending::BadModule(format!("{error:#}")))
     }
+
+    fn load(&self, engine: &Engine, code: Authentic) -> Result<Code, Ending> {
+        let code = match self.kind {
+            Kind::Module => sys::load_module(engine, code).map(Code::Module),
+            Kind::Component | Kind::Service { .. } => sys::load_component(engine, code).map(Code::Component),
+        };
+        code.map_err(|error| Ending::Failed(format!("cached machine code: {error:#}")))
+    }
+}
+
+fn read(file: &File) -> Result<Vec<u8>, Ending> {
+    let length = file.metadata().map_err(unreadable)?.len();
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0).map_err(unreadable)?;
+    Ok(bytes)
+}
+
+fn unreadable(error: std::io::Error) -> Ending {
+    Ending::Failed(format!("the workload cannot be read: {error}"))
 }
 
 /// The workload's place in the compile cache.
@@ -162,12 +189,17 @@ struct Slot {
 
 impl Slot {
     /// The place, and what was found there, authenticated.
-    fn open(engine: &Engine, bytes: &[u8], workload: &Workload) -> (Self, Option<(Tier, Authentic)>) {
+    fn open(engine: &Engine, source: &Source, workload: &Workload) -> (Self, Option<(Tier, Authentic)>) {
         let host = workload.host.clone();
-        let place =
-            if workload.cache { host.cache_entry(cache::name(engine, bytes)) } else { Place::default() };
+        let place = match source.digest {
+            Some(digest) if workload.cache => {
+                let known = Known { scheme: cache::SCHEME, digest, kind: source.kind };
+                host.cache_entry(cache::name(engine, &digest), known)
+            }
+            _ => Place::default(),
+        };
         let Place { key, existing, writable } = place;
-        let cached = existing.and_then(|file| sys::map_authentic(&file, |entry| cache::open(&key, entry)));
+        let cached = existing.and_then(|file| sys::map_authentic(&file, |file| cache::open(&key, file)));
         (Self { host, key, writable }, cached)
     }
 
@@ -184,74 +216,4 @@ impl Slot {
             self.host.notify(&Notice::CacheStored);
         }
     }
-}
-
-/// What the workload's file contains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Module,
-    Component,
-}
-
-impl Kind {
-    fn of(bytes: &[u8]) -> Result<Self, String> {
-        match bytes {
-            [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(Self::Module),
-            [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(Self::Component),
-            [0, b'a', b's', b'm', version @ ..] => {
-                Err(format!("WebAssembly of an unknown version ({:02x?})", &version[..version.len().min(4)]))
-            }
-            [] => Err("the file is empty".to_owned()),
-            [0x7f, b'E', b'L', b'F', ..] => Err("machine code (an ELF file), not WebAssembly; \
-                 a keep compiles the .wasm file itself"
-                .to_owned()),
-            [0x1f, 0x8b, ..] => Err("a gzip archive, not WebAssembly; unpack it first".to_owned()),
-            _ if looks_like_text(bytes) => Err("WebAssembly text, not its binary form; translate it first, \
-                 for example with `wasm-tools parse app.wat -o app.wasm`"
-                .to_owned()),
-            _ => Err("not a WebAssembly file".to_owned()),
-        }
-    }
-}
-
-fn looks_like_text(bytes: &[u8]) -> bool {
-    let start = bytes.trim_ascii_start();
-    start.starts_with(b"(module") || start.starts_with(b"(component") || start.starts_with(b";;")
-}
-
-fn read(workload: &Workload) -> Result<Mapping, Ending> {
-    let failed = |error| Ending::Failed(format!("the workload cannot be read: {error}"));
-    let len = workload.wasm.metadata().map_err(failed)?.len();
-    let limit = workload.manifest.limits.module;
-    if len > limit {
-        return Err(Ending::Limit(format!("a workload of {len} bytes (limits.module is {limit})")));
-    }
-    Mapping::new(&workload.wasm, usize::try_from(len).unwrap_or(usize::MAX)).map_err(failed)
-}
-
-/// Reads the outline of the workload, without its code: what it exports, and how much there would be to compile.
-fn flavour(bytes: &[u8]) -> Result<Flavour, Ending> {
-    let bad = |error: wasmtime::wasmparser::BinaryReaderError| Ending::BadModule(error.to_string());
-    let (mut functions, mut depth) = (0, 0_u32);
-    let (mut http, mut tasks, mut command) = (false, false, false);
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(bad)? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::FunctionSection(section) => functions += u64::from(section.count()),
-            Payload::ComponentExportSection(exports) if depth == 0 => {
-                for export in exports {
-                    let name = export.map_err(bad)?.name.name;
-                    tasks |= name.starts_with("wasi:http/handler@");
-                    http |= tasks || name.starts_with("wasi:http/incoming-handler@");
-                    command |= name.starts_with("wasi:cli/run@");
-                }
-            }
-            _ => {}
-        }
-    }
-    if functions > FUNCTIONS_LIMIT {
-        return Err(Ending::Limit(format!("{functions} functions (at most {FUNCTIONS_LIMIT} are compiled)")));
-    }
-    Ok(if http && !command { Flavour::Http { tasks } } else { Flavour::Command })
 }

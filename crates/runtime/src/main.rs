@@ -21,7 +21,7 @@ mod workload;
 
 use api::launch::{Ending, Notice};
 use host::Host;
-use load::{Code, Flavour};
+use load::Code;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use workload::Workload;
@@ -42,12 +42,10 @@ fn run(host: &Arc<Host>) -> Result<Ending, Ending> {
     watchdog::start(workload.manifest.limits.deadline, host);
     // Never dropped: giving machine code back in pieces takes longer than many a workload runs.
     let loaded = ManuallyDrop::new(load::load(&workload)?);
-    let ending = match (&loaded.code, loaded.flavour) {
-        (Code::Module(module), _) => wasi1::run(&loaded.engine, module, workload),
-        (Code::Component(component), Flavour::Command) => wasi2::run(&loaded.engine, component, workload),
-        (Code::Component(component), Flavour::Http { .. }) => {
-            http::serve(&loaded.engine, component, workload)
-        }
+    let ending = match &loaded.code {
+        Code::Module(module) => wasi1::run(&loaded.engine, module, workload),
+        Code::Component(component) if loaded.serves => http::serve(&loaded.engine, component, workload),
+        Code::Component(component) => wasi2::run(&loaded.engine, component, workload),
     };
     loaded.stored();
     Ok(ending)

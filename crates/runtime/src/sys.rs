@@ -3,10 +3,13 @@
 
 #![expect(unsafe_code, reason = "this module is the veneer; each block says what must hold and why it does")]
 
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
+#[cfg(all(target_env = "musl", target_arch = "x86_64"))]
+mod memmove;
+pub mod memory;
+
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect};
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -36,65 +39,21 @@ pub fn watch_stdin() -> io::Result<AsyncFd<io::Stdin>> {
     Ok(watched?)
 }
 
-/// A file's content, mapped read-only.
-pub struct Mapping {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: the mapping is read-only and belongs to this value alone.
-unsafe impl Send for Mapping {}
-// SAFETY: as above; shared references only read.
-unsafe impl Sync for Mapping {}
-
-impl Mapping {
-    /// Maps the first `len` bytes of `file`.
-    pub fn new(file: &File, len: usize) -> io::Result<Self> {
-        if len == 0 {
-            return Ok(Self { start: NonNull::dangling(), len });
-        }
-        // SAFETY: the address is the kernel's choice, so no existing memory is touched. The file is not shortened
-        // while mapped: the host's side of the contract in a process keep, where it could as well trace this process.
-        let start = unsafe {
-            mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE | MapFlags::POPULATE, file, 0)?
-        };
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, len })
-    }
-}
-
-impl Deref for Mapping {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        // SAFETY: `start` is the start of `len` mapped, readable bytes until drop, or dangling with `len` zero.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        if self.len > 0 {
-            // SAFETY: the range was mapped in `new` and nothing borrows it any more.
-            let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
-        }
-    }
-}
-
 /// Machine code that Wasmtime made and nobody changed since. Mapped for the rest of the process's life.
 pub struct Authentic(NonNull<[u8]>);
 
 /// Maps the machine code of a cache entry, if `authenticate` vouches for it and says how long it is.
+///
+/// The file is read for that before it is mapped: the entries are the user's alone, as the user's memory is, and
+/// reading piece by piece stays in the processor's cache.
 pub fn map_authentic<T>(
     entry: &File,
-    authenticate: impl FnOnce(&[u8]) -> Option<(T, usize)>,
+    authenticate: impl FnOnce(&File) -> Option<(T, usize)>,
 ) -> Option<(T, Authentic)> {
-    let len = usize::try_from(entry.metadata().ok()?.len()).ok()?;
-    let mapping = Mapping::new(entry, len).ok()?;
-    let (tier, len) = authenticate(&mapping)?;
-    let code = mapping.start;
-    std::mem::forget(mapping);
-    Some((tier, Authentic(NonNull::slice_from_raw_parts(code, len))))
+    let (tier, len) = authenticate(entry).filter(|(_, len)| *len > 0)?;
+    // SAFETY: the address is the kernel's choice, so no existing memory is touched.
+    let code = unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, entry, 0).ok()? };
+    Some((tier, Authentic(NonNull::slice_from_raw_parts(NonNull::new(code.cast())?, len))))
 }
 
 /// Loads machine code of a core module.

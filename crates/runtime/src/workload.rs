@@ -3,7 +3,7 @@
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::sys;
-use api::launch::{Directory, Ending, FIRST_DIRECTORY, Order, WORKLOAD};
+use api::launch::{Directory, Ending, FIRST_DIRECTORY, Known, Order, WORKLOAD};
 use api::manifest::{FileKind, Manifest, Prot};
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -25,6 +25,8 @@ pub struct Workload {
     pub wasm: File,
     /// The host has a compile cache.
     pub cache: bool,
+    /// What an earlier start found in the file.
+    pub known: Option<Known>,
 }
 
 impl Workload {
@@ -40,7 +42,7 @@ impl Workload {
             .collect();
         let identity = if uses_tls(&manifest) { Some(Identity::new(order.roots.as_deref())?) } else { None };
         let wasm = sys::inherit(WORKLOAD).into();
-        Ok(Self { host, manifest, args, dirs, identity, wasm, cache: order.cache })
+        Ok(Self { host, manifest, args, dirs, identity, wasm, cache: order.cache, known: order.known })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Life under systemd, or under whoever started the program: ready, reload, watchdog, stop.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use std::io;
 use std::time::Duration;
@@ -8,6 +9,18 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs a program's future on as many threads as there are processors.
 pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future))
+}
+
+/// Lets the process open as many descriptors as it may: the soft limit protects programs that use select(2), and ours do
+/// not.
+pub fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
 }
 
 /// Completes when the program is told to stop (SIGTERM, SIGINT).

@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod directory;
 pub mod key;
 pub mod pkcs11;
+pub mod rollover;
 pub mod source;
 
 use std::fmt;
@@ -20,7 +21,8 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use self::certificate::key_id;
 
 /// The curve of an authority's key; it signs with the hash of the same strength.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Curve {
     /// NIST P-256, with SHA-256.
     P256,
@@ -168,6 +170,17 @@ impl Authority {
         let key_id = key_id(issuing);
         let validity = chain.iter().map(Certificate::validity).fold(issuing.validity(), Window::intersect);
         Ok(Self { signer, chain, key_id, validity })
+    }
+
+    /// Leaves away what has expired at the top of the chain: after a rollover a new root stands on its own once the old one,
+    /// which certified it, has expired.
+    pub fn without_expired(mut self, now: Time) -> Self {
+        while self.chain.len() > 1 && self.chain.last().is_some_and(|last| last.validity().to < now) {
+            self.chain.pop();
+        }
+        let issuing = self.chain[0].validity();
+        self.validity = self.chain.iter().map(Certificate::validity).fold(issuing, Window::intersect);
+        self
     }
 
     /// The key.

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use attest::appraise;
+use attest::carrier::Submission;
 use attest::der::{element, sequence, tag};
 use attest::endorsements::Endorsements;
 use attest::policy::Policy;
@@ -33,14 +34,14 @@ pub struct Rules<'a> {
     pub revocations: &'a Revocations,
 }
 
-/// Judges a request's evidence. Of several pieces each must be acceptable, and the weakest is what the result speaks of.
+/// Judges the evidence of a submission. Of several pieces each must be acceptable, and the weakest is what the result speaks of.
 pub fn judge(
-    request: &Request,
+    submission: &Submission,
     rules: &Rules<'_>,
     nonce_fresh: bool,
     now: Time,
 ) -> Result<AttestationResult, Refusal> {
-    let submission = request.submission();
+    let workload = submission.keep_claims.as_ref().map(|claims| claims.workload.as_slice());
     let endorsements = submission.endorse(rules.endorsements).map_err(Refusal::Evidence)?;
     let reference = ReferenceValues {
         measurements: rules.measurements.clone(),
@@ -51,8 +52,8 @@ pub fn judge(
     for evidence in &submission.evidence {
         let result = appraise::appraise(evidence, &endorsements, &reference, rules.policy, now);
         let result = result.map_err(Refusal::Evidence)?;
-        check_launch(request, &result)?;
-        check_revoked(request, &result, rules.revocations)?;
+        check_launch(workload, &result)?;
+        check_revoked(workload, &result, rules.revocations)?;
         if weakest.as_ref().is_none_or(|weakest| result.trust() < weakest.trust()) {
             weakest = Some(result);
         }
@@ -70,7 +71,7 @@ pub fn certify(
 ) -> Result<(AttestationResult, Issued), Refusal> {
     let Circumstances { nonce_fresh, now, serial } = circumstances;
     check_clock(authority, now)?;
-    let result = judge(request, rules, nonce_fresh, now)?;
+    let result = judge(request.submission(), rules, nonce_fresh, now)?;
     let order = Order { request, result: &result, profile, now, serial };
     let issued = issue(&order, authority)?;
     Ok((result, issued))
@@ -102,9 +103,9 @@ pub fn bundle_answer(authority: &Authority, certificates: &[&[u8]]) -> Vec<u8> {
 
 /// What the launcher said of the workload, where the environment has a field for it and something is in it, is what the
 /// keep says. The keep's word is what counts: it is measured, and the launcher is not.
-fn check_launch(request: &Request, result: &AttestationResult) -> Result<(), Refusal> {
+fn check_launch(workload: Option<&[u8]>, result: &AttestationResult) -> Result<(), Refusal> {
     let field = result.claims().host_data.as_slice();
-    let Some(digest) = request.workload().filter(|_| field.iter().any(|&byte| byte != 0)) else {
+    let Some(digest) = workload.filter(|_| field.iter().any(|&byte| byte != 0)) else {
         return Ok(());
     };
     match holds_digest(field, digest) {
@@ -114,11 +115,11 @@ fn check_launch(request: &Request, result: &AttestationResult) -> Result<(), Ref
 }
 
 fn check_revoked(
-    request: &Request,
+    workload: Option<&[u8]>,
     result: &AttestationResult,
     revocations: &Revocations,
 ) -> Result<(), Refusal> {
-    let workload = request.workload().map(|digest| Subject::Workload(digest.to_vec()));
+    let workload = workload.map(|digest| Subject::Workload(digest.to_vec()));
     let subjects = workload.into_iter().chain(chip(result).map(Subject::Chip));
     let found = subjects.filter_map(|subject| Some((revocations.find(&subject)?.at, subject))).next();
     found.map_or(Ok(()), |(at, subject)| Err(Refusal::Revoked { subject, at }))

@@ -66,6 +66,7 @@ pub struct Inventory {
     queue: mpsc::Sender<writer::Job>,
     deadline: Duration,
     keep_evidence: bool,
+    retention: Option<Duration>,
 }
 
 /// Why the inventory cannot answer.
@@ -92,6 +93,21 @@ pub enum InventoryError {
     Filter { expected: &'static str, found: String },
 }
 
+impl Settings {
+    /// A database with everything else left to its default.
+    pub fn of(url: String) -> Self {
+        Self {
+            url,
+            deadline_ms: deadline(),
+            queue: queue(),
+            connections: connections(),
+            keep_evidence: false,
+            evidence_bytes: evidence_bytes(),
+            retention_days: None,
+        }
+    }
+}
+
 impl Inventory {
     /// Opens a database, brings its schema up to date, and starts the writer on the current runtime.
     pub async fn open(settings: &Settings) -> Result<Self, InventoryError> {
@@ -101,7 +117,8 @@ impl Inventory {
         let bound = settings.keep_evidence.then_some(settings.evidence_bytes);
         tokio::spawn(writer::run(pool.clone(), jobs, bound));
         let deadline = Duration::from_millis(settings.deadline_ms);
-        Ok(Self { pool, queue, deadline, keep_evidence: settings.keep_evidence })
+        let retention = settings.retention_days.map(|days| Duration::from_secs(days.saturating_mul(86_400)));
+        Ok(Self { pool, queue, deadline, keep_evidence: settings.keep_evidence, retention })
     }
 
     /// Whether evidence is worth handing to [`record`](Self::record).
@@ -144,6 +161,14 @@ impl Inventory {
         sqlx::query(orphans).bind(before).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(gone)
+    }
+
+    /// Removes what is older than the settings keep it; nothing if they keep everything.
+    pub async fn expire(&self, now: Time) -> Result<u64, InventoryError> {
+        match self.retention {
+            Some(retention) => self.purge(Time(now.0.saturating_sub(retention.as_secs()))).await,
+            None => Ok(0),
+        }
     }
 
     /// Closes every connection. Records that wait are written first, if their writer still runs.

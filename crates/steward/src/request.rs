@@ -35,6 +35,13 @@ impl Request {
         }
     }
 
+    /// A request whose evidence came before its key, as in ACME: the caller has verified that a CSR of this key proves
+    /// possession, and that the claims name it.
+    pub(crate) fn answered(submission: Submission, spki: &[u8]) -> Option<Self> {
+        submission.keep_claims.as_ref()?;
+        Some(Self { submission, spki: spki.to_vec() })
+    }
+
     /// Decodes the bundle of the old Steward: `SEQUENCE OF CertificationRequest`, DER.
     pub fn decode_bundle(body: &[u8]) -> Result<Vec<Self>, Refusal> {
         cursor::limit("bundle", body, MAX_BUNDLE_SIZE).map_err(Refusal::Malformed)?;

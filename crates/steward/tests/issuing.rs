@@ -1,5 +1,7 @@
 //! From requests to certificates, without a network: what is issued, what is refused, and what others say of it.
 
+#[path = "issuing/ceremony.rs"]
+mod ceremony;
 #[path = "issuing/certificates.rs"]
 mod certificates;
 #[expect(dead_code, reason = "other users need the rest")]
@@ -16,5 +18,7 @@ mod revocation;
 #[expect(dead_code, reason = "other users need the rest")]
 #[path = "../../attest/tests/snp/hierarchy.rs"]
 mod snp;
+#[path = "issuing/token.rs"]
+mod token;
 #[path = "issuing/tools.rs"]
 mod tools;

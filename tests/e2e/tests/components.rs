@@ -76,10 +76,12 @@ fn what_is_not_declared_is_refused_and_told() {
     let nothing = |program: &str, args: &[&str]| Run::new(wasip2(program)).args(args);
     refused(nothing("tcp_client", &["127.0.0.1", &port]), &["warning: denied: open a socket (tcp)"]);
     refused(nothing("tcp_server", &[&address]), &["warning: denied: open a socket (tcp)"]);
-    refused(nothing("udp", &[&address]), &[]);
+    refused(nothing("udp", &[&address]), &["warning: denied: open a socket (udp)"]);
     let other = |program: &str, prot: &str, args: &[&str]| {
         nothing(program, args).manifest(&manifest("listen", prot, "127.0.0.1", 1))
     };
+    refused(other("udp", "tcp", &[&address]), &["warning: denied: open a socket (udp)"]);
+    refused(other("tcp_server", "udp", &[&address]), &["warning: denied: open a socket (tcp)"]);
     let operation = format!("warning: denied: connect to {address} (tcp)");
     refused(other("tcp_client", "tcp", &["127.0.0.1", &port]), &[&operation]);
     let operation = format!("warning: denied: listen on {address}");

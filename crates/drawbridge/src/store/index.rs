@@ -2,6 +2,7 @@
 //!
 //! A write is one transaction, and on the disk when it returns. The index never names a blob that was not published before.
 
+mod batch;
 mod contents;
 mod manifests;
 mod nodes;
@@ -20,7 +21,7 @@ pub use tags::{Claimed, Tag, TreeTag};
 use super::StoreError;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, AnyPool, Executor, SqlStr, Transaction};
+use sqlx::{Any, AnyPool, Executor, SqlSafeStr, Transaction};
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ const SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAG
 pub struct Index {
     readers: AnyPool,
     writers: AnyPool,
+    batch: batch::Sender,
 }
 
 impl Index {
@@ -46,18 +48,26 @@ impl Index {
         let url = format!("sqlite://{}?mode=rwc", path.display());
         // SQLite has one writer at a time. Waiting for a connection is fair, waiting for its lock is not.
         let (writers, readers) = (pool(&url, 1).await?, pool(&url, 4).await?);
-        Self { readers, writers }.migrated().await
+        Self::new(readers, writers).migrated(str::to_owned).await
     }
 
     /// Connects to an index in PostgreSQL.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let pool = pool(url, 16).await?;
-        Self { readers: pool.clone(), writers: pool }.migrated().await
+        // Lists are in the order of bytes everywhere, and not in that of the database's language.
+        let flavour = |sql: &str| sql.replace(" TEXT", " TEXT COLLATE \"C\"");
+        Self::new(pool.clone(), pool).migrated(flavour).await
     }
 
-    async fn migrated(self) -> Result<Self, StoreError> {
+    fn new(readers: AnyPool, writers: AnyPool) -> Self {
+        let batch = batch::start(writers.clone());
+        Self { readers, writers, batch }
+    }
+
+    async fn migrated(self, flavour: fn(&str) -> String) -> Result<Self, StoreError> {
         let migrations = MIGRATIONS.map(|(version, name, sql)| {
-            Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+            let sql = sqlx::AssertSqlSafe(flavour(sql)).into_sql_str();
+            Migration::new(version, name.into(), MigrationType::Simple, sql, false)
         });
         let migrator = Migrator::with_migrations(migrations.into());
         migrator.run(&self.writers).await.map_err(|error| StoreError::Index(error.into()))?;

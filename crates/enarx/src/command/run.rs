@@ -8,12 +8,12 @@ use super::config;
 use crate::cli::{KeepKind, Run};
 use crate::failure::{BROKEN, Failure, REFUSED};
 use crate::output::Output;
-use crate::settings::Environment;
+use crate::settings::{Environment, XDG_CACHE_HOME, XDG_STATE_HOME};
 use api::launch::{Ending, Order};
 use api::manifest::{FILE_NAME, Manifest};
 use directory::Preopened;
-use keep::cache::Store;
-use keep::launch::process::{Event, Image, Launch, LaunchError, Step, launch};
+use keep::cache::{CacheError, PrivateError, Store};
+use keep::launch::{Event, Image, Launch, LaunchError, Step, kvm, process};
 use std::error::Error;
 use std::path::Path;
 
@@ -49,10 +49,12 @@ pub fn run(args: Run, environment: &Environment, output: &Output) -> Result<u8, 
         dirs: rules,
         roots,
         cache: cache.is_some(),
+        known: cache.as_ref().and_then(|cache| cache.known(&workload)),
     };
-    match args.keep {
-        KeepKind::Auto | KeepKind::Process => {}
-    }
+    let launch = match args.keep {
+        KeepKind::Auto | KeepKind::Process => process::launch,
+        KeepKind::Kvm => kvm::launch,
+    };
     let launched = launch(Launch {
         image: &image,
         manifest: &manifest,
@@ -99,8 +101,15 @@ fn open_cache(environment: &Environment, output: &Output) -> Option<Store> {
     opened
         .inspect_err(|error| {
             let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-            let hint = "make it private to you (chmod go= …), or pass --no-cache";
-            output.warning(&format!("the compile cache is not used: {error}{cause}"), Some(hint));
+            let hint = match error {
+                CacheError::Private(PrivateError::Shared { path, .. }) => {
+                    format!("`chmod go= {}` makes it yours alone; or pass --no-cache", path.display())
+                }
+                _ => format!(
+                    "set {XDG_CACHE_HOME} and {XDG_STATE_HOME} to directories of yours, or pass --no-cache"
+                ),
+            };
+            output.warning(&format!("the compile cache is not used: {error}{cause}"), Some(&hint));
         })
         .ok()
 }
@@ -142,6 +151,13 @@ fn not_launched(error: &LaunchError, image: &Image) -> Failure {
             Some(format!(
                 "`{path}` must be a static program for this processor; `cargo xtask image` makes one"
             )),
+        ),
+        LaunchError::Machine(_) => (
+            REFUSED,
+            Some(
+                "`enarx platform info` tells what is missing; `--keep process` needs no virtual machine"
+                    .to_owned(),
+            ),
         ),
         _ => (BROKEN, None),
     };

@@ -9,6 +9,8 @@ use std::path::Path;
 
 /// The file's name.
 const FILE_NAME: &str = "cache-key";
+/// Bytes of a tag: HMAC-SHA-256.
+pub(super) const TAG: usize = 32;
 /// Where random bytes come from.
 const RANDOM: &str = "/dev/urandom";
 
@@ -31,10 +33,19 @@ pub(super) fn read_or_create(directory: &Path) -> Result<[u8; 32], CacheError> {
 
 /// The key of one entry. A keep learns no other, so one that was taken over cannot vouch for another workload's code.
 pub(super) fn derive(secret: &[u8; 32], name: &str) -> [u8; 32] {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), name.as_bytes());
-    let mut key = [0; 32];
-    key.copy_from_slice(tag.as_ref());
-    key
+    tag(secret, name.as_bytes())
+}
+
+/// What only this user can say of `message`.
+pub(super) fn tag(secret: &[u8; 32], message: &[u8]) -> [u8; TAG] {
+    let mut tag = [0; TAG];
+    tag.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message).as_ref());
+    tag
+}
+
+/// Whether this user has said so of `message`.
+pub(super) fn verify(secret: &[u8; 32], message: &[u8], tag: &[u8; TAG]) -> bool {
+    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), message, tag).is_ok()
 }
 
 /// Makes the file appear complete or not at all; of two that try at once, the first wins for both.

@@ -70,6 +70,11 @@ impl Network {
         self.identity.as_ref()
     }
 
+    /// Asks whether a socket may be made.
+    pub fn socket(&self, transport: Transport) -> Result<(), ErrorCode> {
+        self.policy.socket(transport).map_err(|refusal| self.access_denied(refusal))
+    }
+
     /// Asks where a socket may be bound.
     pub fn bind(&self, transport: Transport, addr: SocketAddr) -> Result<Option<Listener>, ErrorCode> {
         let listener = self.policy.bind(transport, addr);

@@ -112,8 +112,17 @@ impl Policy {
         Refusal { operation: format!("listen on {addr} ({transport})"), rule: rule.to_string() }
     }
 
-    /// The refusal to make a socket at all: where none is declared, the keep's confinement has none.
-    pub fn refuse_socket(&self, transport: Transport) -> Refusal {
+    /// Whether a socket may be made at all: where none is declared, the keep's confinement has none.
+    pub fn socket(&self, transport: Transport) -> Result<(), Refusal> {
+        let mut declared = self
+            .listeners
+            .iter()
+            .map(|listener| listener.prot)
+            .chain(self.peers.iter().map(|peer| peer.prot));
+        if declared.any(|prot| transport.carries(prot)) { Ok(()) } else { Err(self.refuse_socket(transport)) }
+    }
+
+    fn refuse_socket(&self, transport: Transport) -> Refusal {
         let rule =
             Rule { kind: "connect", name: None, prot: transport.prot(), at: ("host", "HOST"), port: 443 };
         Refusal { operation: format!("open a socket ({transport})"), rule: rule.to_string() }

@@ -77,16 +77,11 @@ type Shared = Arc<Mutex<Stream>>;
 
 impl Tcp {
     fn new(network: Arc<Network>, family: Family) -> Result<Self, ErrorCode> {
+        network.socket(Transport::Tcp)?;
         let socket = match family {
-            Family::Ipv4 => TcpSocket::new_v4(),
-            Family::Ipv6 => TcpSocket::new_v6(),
+            Family::Ipv4 => TcpSocket::new_v4()?,
+            Family::Ipv6 => TcpSocket::new_v6()?,
         };
-        let socket = socket.map_err(|error| match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                network.access_denied(network.policy.refuse_socket(Transport::Tcp))
-            }
-            _ => error.into(),
-        })?;
         if family == Family::Ipv6 {
             // `wasi:sockets`: a socket of IPv6 is for IPv6 only.
             rustix::net::sockopt::set_ipv6_v6only(&socket, true).map_err(io::Error::from)?;

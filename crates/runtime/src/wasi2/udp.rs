@@ -34,9 +34,26 @@ fn may_use(network: &Network, addr: SocketAddr, r#use: SocketAddrUse) -> bool {
     }
 }
 
-/// Has the host told where a declared listener is bound, in 0.2.
+/// Has the host told which socket is refused and where a declared listener is bound, in 0.2.
 pub fn link_0_2(linker: &mut Linker<State>) -> Result<()> {
+    use p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
     use p2::bindings::sockets::udp::{HostUdpSocket, UdpSocket};
+    use p2::bindings::sockets::udp_create_socket::Host;
+    linker.instance(&format!("wasi:sockets/udp-create-socket@{WASI_0_2}"))?.func_wrap_async(
+        "create-udp-socket",
+        |mut store: StoreContextMut<'_, State>, (family,): (IpAddressFamily,)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                if state.environment.network.socket(Transport::Udp).is_err() {
+                    return Ok((Err(ErrorCode::AccessDenied),));
+                }
+                Ok((match state.sockets().create_udp_socket(family).await {
+                    Ok(socket) => Ok(socket),
+                    Err(error) => Err(error.downcast()?),
+                },))
+            })
+        },
+    )?;
     linker.instance(&format!("wasi:sockets/udp@{WASI_0_2}"))?.func_wrap(
         "[method]udp-socket.finish-bind",
         |mut store: StoreContextMut<'_, State>, (socket,): (Resource<UdpSocket>,)| {
@@ -57,8 +74,26 @@ pub fn link_0_2(linker: &mut Linker<State>) -> Result<()> {
 
 /// The same in 0.3.
 pub fn link_0_3(linker: &mut Linker<State>) -> Result<()> {
-    use p3::bindings::sockets::types::{HostUdpSocket, IpSocketAddress, UdpSocket};
-    linker.instance(&format!("wasi:sockets/types@{WASI_0_3}"))?.func_wrap_async(
+    use p3::bindings::sockets::types::{
+        ErrorCode, HostUdpSocket, IpAddressFamily, IpSocketAddress, UdpSocket,
+    };
+    let types = &mut linker.instance(&format!("wasi:sockets/types@{WASI_0_3}"))?;
+    types.func_wrap_async(
+        "[static]udp-socket.create",
+        |mut store: StoreContextMut<'_, State>, (family,): (IpAddressFamily,)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                if state.environment.network.socket(Transport::Udp).is_err() {
+                    return Ok((Err(ErrorCode::AccessDenied),));
+                }
+                Ok((match state.sockets().create(family).await {
+                    Ok(socket) => Ok(socket),
+                    Err(error) => Err(error.downcast()?),
+                },))
+            })
+        },
+    )?;
+    types.func_wrap_async(
         "[method]udp-socket.bind",
         |mut store: StoreContextMut<'_, State>, (socket, addr): (Resource<UdpSocket>, IpSocketAddress)| {
             Box::new(async move {

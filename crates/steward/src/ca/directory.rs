@@ -5,11 +5,13 @@
 //! issuing-1.key   issuing-1.pem                  an issuing key, and its chain up to the root
 //! root-2.key      root-2.pem      cross-2.pem    the next root, and its certificate by the one before
 //! issuing-2.key   issuing-2.pem
+//! authority.toml                                 whose authority it is
 //! ```
 //!
 //! A `.key` file holds a key as PEM, or the address of one in a token. The newest issuing key that is valid signs; older
 //! ones sign their revocation lists until they expire; all roots that have not expired are handed out.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -90,7 +92,8 @@ impl DirectoryError {
 }
 
 /// What the files of a generation are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// A root.
     Root,
@@ -121,7 +124,7 @@ impl Directory {
             if expired.is_some_and(|issuing| issuing.validity().to < now) {
                 continue;
             }
-            let authority = self.authority(Role::Issuing, generation, surroundings)?;
+            let authority = self.authority(Role::Issuing, generation, surroundings)?.without_expired(now);
             if authority.is_valid(now) {
                 authorities.push(authority);
             }
@@ -141,12 +144,13 @@ impl Directory {
     /// The generations of a role, in order.
     pub fn generations(&self, role: Role) -> Result<Vec<u32>, DirectoryError> {
         let failed = |error| DirectoryError::Io { path: self.path.clone(), error };
+        let prefix = format!("{role}-");
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            let number: Option<u32> = name.to_str().and_then(|name| {
-                name.strip_prefix(role.name())?.strip_prefix('-')?.strip_suffix(".pem")?.parse().ok()
-            });
+            let name = name.to_str().unwrap_or_default();
+            let number: Option<u32> =
+                name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".pem")?.parse().ok());
             found.extend(number);
         }
         found.sort_unstable();
@@ -187,13 +191,28 @@ impl Directory {
         self.write(self.file(role, generation, "pem"), &to_pem(certificates), 0o644)
     }
 
+    /// Writes what the authority is.
+    pub fn write_charter(&self, text: &str) -> Result<PathBuf, DirectoryError> {
+        self.write(self.charter(), text, 0o644)
+    }
+
+    /// The file that says what the authority is.
+    pub fn charter(&self) -> PathBuf {
+        self.path.join("authority.toml")
+    }
+
+    /// Whether the folder has the key of a generation.
+    pub fn has_key(&self, role: Role, generation: u32) -> bool {
+        self.file(role, generation, "key").exists()
+    }
+
     /// Makes the folder, if it is not there yet.
     pub fn create(&self) -> Result<(), DirectoryError> {
         fs::create_dir_all(&self.path).map_err(|error| DirectoryError::Io { path: self.path.clone(), error })
     }
 
     fn file(&self, role: Role, generation: u32, kind: &str) -> PathBuf {
-        self.path.join(format!("{}-{generation}.{kind}", role.name()))
+        self.path.join(format!("{role}-{generation}.{kind}"))
     }
 
     /// Writes a file whole or not at all, and never over another: written aside, synced, and linked to its name.
@@ -215,13 +234,13 @@ impl Directory {
     }
 }
 
-impl Role {
-    fn name(self) -> &'static str {
-        match self {
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Root => "root",
             Self::Issuing => "issuing",
             Self::Cross => "cross",
-        }
+        })
     }
 }
 

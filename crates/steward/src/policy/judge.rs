@@ -31,11 +31,8 @@ pub fn results(
 ) -> Result<Vec<AttestationResult>, Rejection> {
     let submission = Submission::open(bytes)?;
     let endorsements = submission.endorse(endorsements)?;
-    let reference = ReferenceValues {
-        measurements: BTreeSet::new(),
-        workload: submission.keep_claims.as_ref().map(|claims| claims.workload.clone()),
-        binding: submission.binding(true),
-    };
+    let reference =
+        ReferenceValues { measurements: BTreeSet::new(), workload: None, binding: submission.binding(true) };
     submission
         .evidence
         .iter()

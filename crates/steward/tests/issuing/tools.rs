@@ -1,6 +1,6 @@
 //! Programs that judge what we make, and authorities that make it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -53,6 +53,10 @@ impl Desk {
 
     pub fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.folder.path().join(name)).expect("read")
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs the program, which must succeed; answers what it printed.

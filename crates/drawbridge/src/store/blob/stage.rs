@@ -119,6 +119,11 @@ impl Staged {
         self.length
     }
 
+    /// Its content, for what is short.
+    pub fn content(&self) -> Result<Vec<u8>, StoreError> {
+        Ok(fs::read(&self.path.path)?)
+    }
+
     pub(super) fn rename(mut self, to: &Path) -> io::Result<()> {
         fs::rename(&self.path.path, to)?;
         self.path.armed = false;

@@ -4,6 +4,7 @@ use super::{Index, signed, unsigned};
 use crate::store::StoreError;
 use api::digest::Digest;
 use api::name::Repository;
+use sqlx::{Any, Transaction};
 
 /// A blob that a repository comes to hold.
 #[derive(Clone, Copy, Debug)]
@@ -16,29 +17,34 @@ pub struct Held<'a> {
     pub length: u64,
 }
 
-impl Index {
-    /// Enters that a repository holds a blob, and counts it against its owner's quota.
-    pub async fn hold(&self, held: Held<'_>, now: i64) -> Result<(), StoreError> {
-        let (repository, digest) = (held.repository.as_str(), held.digest.to_string());
-        let mut transaction = self.begin().await?;
+impl Held<'_> {
+    /// Enters it, and counts it. False, if that would exceed the quota of the repository's owner; then nothing is entered.
+    pub(super) async fn enter(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let (repository, digest, length) =
+            (self.repository.as_str(), self.digest.to_string(), signed(self.length));
         let sql = "INSERT INTO blobs (digest, length) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        sqlx::query(sql).bind(&digest).bind(signed(held.length)).execute(&mut *transaction).await?;
-        let sql =
-            "INSERT INTO contents (repository, digest, touched) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        sqlx::query(sql).bind(&digest).bind(length).execute(&mut **transaction).await?;
+        let sql = "UPDATE contents SET touched = $3 WHERE repository = $1 AND digest = $2";
         let query = sqlx::query(sql).bind(repository).bind(&digest).bind(now);
-        if query.execute(&mut *transaction).await?.rows_affected() == 1 {
-            let sql = "UPDATE users SET used = used + $2 WHERE name = $1 AND used + $2 <= quota";
-            let query = sqlx::query(sql).bind(held.repository.user()).bind(signed(held.length));
-            if query.execute(&mut *transaction).await?.rows_affected() == 0 {
-                return Err(StoreError::Quota { user: held.repository.user().to_owned() });
-            }
-        } else {
-            let sql = "UPDATE contents SET touched = $3 WHERE repository = $1 AND digest = $2";
-            sqlx::query(sql).bind(repository).bind(&digest).bind(now).execute(&mut *transaction).await?;
+        if query.execute(&mut **transaction).await?.rows_affected() > 0 {
+            return Ok(true);
         }
-        Ok(transaction.commit().await?)
+        let sql = "UPDATE users SET used = used + $2 WHERE name = $1 AND used + $2 <= quota";
+        let query = sqlx::query(sql).bind(self.repository.user()).bind(length);
+        if query.execute(&mut **transaction).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let sql = "INSERT INTO contents (repository, digest, touched) VALUES ($1, $2, $3)";
+        sqlx::query(sql).bind(repository).bind(&digest).bind(now).execute(&mut **transaction).await?;
+        Ok(true)
     }
+}
 
+impl Index {
     /// The length of a blob, if the repository holds it.
     pub async fn held(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, StoreError> {
         let sql = "SELECT length FROM blobs JOIN contents ON contents.digest = blobs.digest \

@@ -112,6 +112,24 @@ impl Index {
         Ok(done)
     }
 
+    /// Deletes a manifest that no tag stands for, that no other needs, and that says nothing about another.
+    pub async fn drop_manifest(&self, repository: &Repository, digest: &Digest) -> Result<(), StoreError> {
+        let sql = "DELETE FROM manifests WHERE repository = $1 AND digest = $2 AND subject IS NULL \
+            AND NOT EXISTS (SELECT 1 FROM tags WHERE tags.repository = $1 AND tags.manifest = $2) \
+            AND NOT EXISTS (SELECT 1 FROM needs WHERE needs.repository = $1 AND needs.digest = $2)";
+        let mut transaction = self.begin().await?;
+        let query = sqlx::query(sql).bind(repository.as_str()).bind(digest.to_string());
+        if query.execute(&mut *transaction).await?.rows_affected() == 1 {
+            let sql = "DELETE FROM needs WHERE repository = $1 AND manifest = $2";
+            sqlx::query(sql)
+                .bind(repository.as_str())
+                .bind(digest.to_string())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
     /// Lets go of a blob, unless something in the repository needs it. False, if it does not hold it, or needs it.
     pub async fn drop_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, StoreError> {
         let sql = "UPDATE contents SET touched = 0 WHERE repository = $1 AND digest = $2 \

@@ -164,6 +164,21 @@ impl Index {
         rows.into_iter().map(tag).collect()
     }
 
+    /// The visible trees that a blob or manifest of a repository is part of.
+    pub async fn trees_with(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Vec<TreeTag>, StoreError> {
+        let sql = "SELECT name, manifest, entry, entry_type, package FROM tags \
+                   WHERE repository = $1 AND manifest IS NOT NULL AND package IS NOT NULL AND (manifest = $2 \
+                   OR EXISTS (SELECT 1 FROM needs n WHERE n.repository = $1 AND n.manifest = tags.manifest AND n.digest = $2) \
+                   OR EXISTS (SELECT 1 FROM nodes n WHERE n.repository = $1 AND n.tag = tags.name AND n.digest = $2))";
+        let query = sqlx::query_as(sql).bind(repository.as_str()).bind(digest.to_string());
+        let rows: Vec<Row> = query.fetch_all(&self.readers).await?;
+        rows.into_iter().filter_map(|row| tag(row).map(|tag| tag.tree).transpose()).collect()
+    }
+
     /// Deletes a tag. What it stood for is remembered, so that the name can come back, but never as something else.
     pub async fn delete_tag(&self, repository: &Repository, name: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;

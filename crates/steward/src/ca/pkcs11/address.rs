@@ -71,6 +71,12 @@ impl AddressError {
 }
 
 impl Address {
+    /// The address of a key in a token, from that of the token.
+    pub fn of_object(token: &str, object: &str) -> String {
+        let (path, query) = token.split_once('?').unwrap_or((token, ""));
+        format!("{path};object={object}?{query}")
+    }
+
     /// The PIN. `environment` looks up a variable, `read` a guarded file.
     pub fn pin(
         &self,
