@@ -1,7 +1,7 @@
 //! What the launcher tells the shim. The page of [`Boot`] is part of the measurement; [`Given`] is the host's word, in
 //! the data of the first block, and is not.
 
-use crate::layout::DESCRIPTORS;
+use crate::layout::{DESCRIPTORS, THREADS};
 
 /// Where the launcher has put things; part of the measured launch state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,6 @@ pub struct Boot {
     pub header_count: u64,
     /// Bytes of the first thread's stack.
     pub stack: u64,
-    /// Processors that the program is told of.
-    pub processors: u64,
     /// The parts of the program.
     pub segments: [Segment; SEGMENTS],
 }
@@ -66,7 +64,6 @@ impl Boot {
             self.headers,
             self.header_count,
             self.stack,
-            self.processors,
         ];
         let segment = |part: &Segment| [part.start, part.end, part.filled, part.access];
         first.into_iter().chain(self.segments.iter().flat_map(segment))
@@ -84,11 +81,13 @@ pub struct Given {
     pub tsc_khz: u64,
     /// How many descriptors are open, from 0 on.
     pub descriptors: u64,
+    /// Processors that the program is told of.
+    pub processors: u64,
 }
 
 impl Given {
     /// Bytes of its encoding.
-    pub const SIZE: usize = 32;
+    pub const SIZE: usize = 40;
     /// Slowest and fastest counter that is believed.
     const TSC_KHZ: core::ops::RangeInclusive<u64> = 100_000..=100_000_000;
     /// Latest time that is believed: the year 2116.
@@ -97,7 +96,7 @@ impl Given {
     /// As bytes.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
-        let words = [self.realtime, self.monotonic, self.tsc_khz, self.descriptors];
+        let words = [self.realtime, self.monotonic, self.tsc_khz, self.descriptors, self.processors];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
@@ -108,14 +107,10 @@ impl Given {
     pub fn decode(bytes: &[u8; Self::SIZE]) -> Option<Self> {
         let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
         let (realtime, monotonic) = (words.next()?, words.next()?);
-        let (tsc_khz, descriptors) = (words.next()?, words.next()?);
-        let sane =
-            realtime < Self::TIME_MOST && monotonic < Self::TIME_MOST && Self::TSC_KHZ.contains(&tsc_khz);
-        (sane && descriptors <= DESCRIPTORS as u64).then_some(Self {
-            realtime,
-            monotonic,
-            tsc_khz,
-            descriptors,
-        })
+        let (tsc_khz, descriptors, processors) = (words.next()?, words.next()?, words.next()?);
+        let given = Self { realtime, monotonic, tsc_khz, descriptors, processors };
+        let times = realtime < Self::TIME_MOST && monotonic < Self::TIME_MOST;
+        let counts = descriptors <= DESCRIPTORS as u64 && (1..=THREADS as u64).contains(&processors);
+        (times && counts && Self::TSC_KHZ.contains(&tsc_khz)).then_some(given)
     }
 }

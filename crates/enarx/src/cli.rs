@@ -86,6 +86,10 @@ pub enum Command {
     /// standard input, output and error, and nothing else; an Enarx.toml is read only if --config names it.
     #[command(after_long_help = EXIT_CODES)]
     Run(Run),
+    /// Print the digests of what a keep is made of.
+    ///
+    /// They are the same on every machine: whoever has the same two images and the same limits gets the same digests.
+    Measure(Measure),
     /// Write, check or show an Enarx.toml.
     #[command(subcommand)]
     Config(Config),
@@ -142,6 +146,20 @@ pub struct Run {
     /// Arguments of the workload, after those of the manifest.
     #[arg(last = true)]
     pub args: Vec<String>,
+}
+
+/// What to measure.
+#[derive(Args, Debug)]
+pub struct Measure {
+    /// The manifest, whose limits decide how much memory there is; without it, the usual limits.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The runtime image; without it, ENARX_RUNTIME, then the one installed with this program.
+    #[arg(long, value_name = "FILE")]
+    pub runtime: Option<PathBuf>,
+    /// Print them as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A kind of keep that this version can launch.

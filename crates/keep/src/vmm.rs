@@ -7,7 +7,7 @@
 //! and nothing else, whoever asks.
 
 mod descriptors;
-mod elf;
+pub(crate) mod elf;
 mod pages;
 pub(crate) mod plan;
 mod serve;
@@ -47,10 +47,8 @@ const HEADERS: usize = 4096;
 pub(crate) struct Settings {
     /// What the confinement lets through.
     pub needs: Needs,
-    /// Bytes of the keep's memory.
-    pub memory: u64,
-    /// Bytes of its first stack.
-    pub stack: u64,
+    /// How big it is.
+    pub size: Size,
     /// Processors its program is told of.
     pub processors: u64,
 }
@@ -94,7 +92,7 @@ fn prepare(
     device: OwnedFd,
     first: i32,
 ) -> io::Result<(thread::Keep, Confinement)> {
-    let plan = plan(&image, settings)?;
+    let plan = plan(&image, settings.size)?;
     let memory = load(&plan, &image)?;
     let blocks = GuestMemory::new(MEMORY)?;
     let machine = Machine::new(device)?;
@@ -103,7 +101,13 @@ fn prepare(
     let keep = thread::Keep::new(machine, blocks, &plan, first)?;
     let (realtime, monotonic) = (now(ClockId::Realtime), now(ClockId::Monotonic));
     let descriptors = first.unsigned_abs().into();
-    let given = Given { realtime, monotonic, tsc_khz: keep.counter_khz(), descriptors };
+    let given = Given {
+        realtime,
+        monotonic,
+        tsc_khz: keep.counter_khz(),
+        descriptors,
+        processors: settings.processors,
+    };
     blocks.write(abi::block::HEADER as u64, &given.encode())?;
     prepare_kicks()?;
     let dirs = crate::sys::own::copies(api::launch::FIRST_DIRECTORY..first)?;
@@ -113,11 +117,10 @@ fn prepare(
     Ok((keep, confine.report))
 }
 
-fn plan(image: &File, settings: &Settings) -> io::Result<Plan> {
+/// What the memory of a keep with this runtime begins with.
+pub(crate) fn plan(image: &File, size: Size) -> io::Result<Plan> {
     let mut start = [0; HEADERS];
     let read = image.read_at(&mut start, 0)?;
-    let Settings { memory, stack, processors, .. } = *settings;
-    let size = Size { memory, stack, processors };
     Plan::new(&start[..read], image.metadata()?.len(), size).map_err(|error| {
         let source =
             std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
@@ -149,3 +152,6 @@ fn now(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
     now.tv_sec.unsigned_abs().saturating_mul(1_000_000_000).saturating_add(now.tv_nsec.unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! `enarx run`: settings → manifest and workload → launch → serve → exit code.
 
 mod directory;
-mod runtime_image;
+pub(super) mod runtime_image;
 mod workload;
 
 use super::config;

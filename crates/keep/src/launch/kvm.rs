@@ -5,10 +5,12 @@
 //! workload from the host.
 
 use super::needs::Needs;
-use super::{Confinement, DESCRIPTORS_MOST, Image, Keep, Launch, LaunchError, NATIVE_STACK, Streams, tell};
+use super::{Confinement, DESCRIPTORS_MOST, Image, Keep, Launch, LaunchError, Streams, tell};
 use crate::cache::Stamp;
 use crate::sys::spawn::{Spawn, spawn};
+use crate::vmm::plan::Size;
 use crate::vmm::{CONTROL_LIMIT, Launched, NAME, Settings};
+use abi::layout::THREADS;
 use api::launch::frame;
 use std::ffi::CString;
 use std::fs::File;
@@ -21,8 +23,6 @@ use std::thread::available_parallelism;
 const DEVICE: &str = "/dev/kvm";
 /// This program.
 const SELF: &str = "/proc/self/exe";
-/// Bytes of memory beside the workload's own: the runtime, its code, what compiling takes. Only what is touched is taken.
-const BESIDE: u64 = 3 << 30;
 
 /// Starts a keep.
 pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
@@ -37,13 +37,11 @@ pub fn launch(launch: Launch<'_>) -> Result<Keep<'_>, LaunchError> {
     let mut descriptors = streams.and(inside.as_fd(), &launch);
     let first = CString::new(descriptors.len().to_string()).unwrap_or_default();
     descriptors.extend([launch.image.descriptor(), device.as_fd(), controlled.as_fd()]);
-    let limits = &launch.manifest.limits;
     let settings = Settings {
         // The page map would be this process's, not the keep's.
         needs: Needs { pagemap: false, ..Needs::of(launch.manifest, launch.order) },
-        memory: limits.memory.saturating_add(BESIDE),
-        stack: NATIVE_STACK + limits.stack,
-        processors: available_parallelism().map_or(1, |count| count.get() as u64),
+        size: Size::of(&launch.manifest.limits),
+        processors: available_parallelism().map_or(1, |count| count.get().min(THREADS) as u64),
     };
     let pid = spawn(&Spawn {
         image: &program,

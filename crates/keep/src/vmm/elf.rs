@@ -153,7 +153,69 @@ impl Segment {
     }
 }
 
+/// A static position-independent program that is one segment of code.
+pub(crate) fn program(code: &[u8]) -> Vec<u8> {
+    const HEADERS: u64 = 64 + PROGRAM_HEADER as u64;
+    let len = HEADERS + code.len() as u64;
+    let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
+    elf.resize(16, 0);
+    let mut push = |width: usize, values: &[u64]| {
+        values.iter().for_each(|value| elf.extend_from_slice(&value.to_le_bytes()[..width]));
+    };
+    push(2, &[SHARED, MACHINE]);
+    push(4, &[1]);
+    push(8, &[HEADERS, 64, 0]);
+    push(4, &[0]);
+    push(2, &[64, PROGRAM_HEADER as u64, 1, 0, 0, 0]);
+    // To be loaded, readable and executable, all of the file.
+    push(4, &[LOAD.into(), 5]);
+    push(8, &[0, 0, 0, len, len, PAGE]);
+    elf.extend_from_slice(code);
+    elf
+}
+
 fn number(bytes: &[u8], at: usize, len: usize) -> Result<u64, ElfError> {
     let bytes = at.checked_add(len).and_then(|end| bytes.get(at..end)).ok_or(ElfError::Short)?;
     Ok(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(elf: &[u8]) -> Result<Elf, ElfError> {
+        Elf::read(elf, elf.len() as u64)
+    }
+
+    #[test]
+    fn a_program_is_read_as_it_was_made() {
+        let elf = read(&program(&[0xF4; 10])).unwrap();
+        let segment = Segment { address: 0, len: 130, offset: 0, filled: 130, access: 5 };
+        let expected =
+            Elf { entry: 120, is_position_independent: true, headers: (64, 1), segments: vec![segment] };
+        assert_eq!(elf, expected);
+    }
+
+    /// No cut and no changed byte makes it accept a segment outside the file, or panic.
+    #[test]
+    fn damaged_programs_are_refused_or_harmless() {
+        let good = program(&[0xF4; 10]);
+        for len in 0..120 {
+            assert!(read(&good[..len]).is_err(), "cut to {len}");
+        }
+        for at in 0..120 {
+            for value in [0, 1, 7, 0x7F, 0x80, 0xFF] {
+                let mut bad = good.clone();
+                bad[at] = value;
+                let Ok(elf) = read(&bad) else { continue };
+                for part in elf.segments {
+                    assert!(
+                        part.offset + part.filled <= bad.len() as u64 && part.filled <= part.len,
+                        "byte {at}"
+                    );
+                    assert!(part.access & 6 != 6);
+                }
+            }
+        }
+    }
 }

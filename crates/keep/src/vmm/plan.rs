@@ -9,6 +9,8 @@ use abi::layout::{
     BLOCKS, BOOT, DESCRIPTOR_TABLE, DIRECT, LARGE, MEMORY, PAGE, SHIM, STACK, THREADS, WINDOW, per_cpu,
     stack_top,
 };
+use api::manifest::Limits;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Ring 0, built by this crate's build script.
@@ -20,14 +22,26 @@ const WINDOW_PLACE: u64 = 1 << 32;
 const BLOCKS_LEN: u64 = (THREADS as u64 * abi::block::SIZE as u64).next_multiple_of(LARGE);
 
 /// What the manifest decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Size {
     /// Bytes of physical memory.
     pub memory: u64,
     /// Bytes of the first thread's stack.
     pub stack: u64,
-    /// Processors that the program is told of.
-    pub processors: u64,
+}
+
+impl Size {
+    /// Bytes beside the workload's own: the runtime, its code, what compiling takes. Only what is touched is taken.
+    const BESIDE: u64 = 3 << 30;
+    /// Bytes of native stack beside the WebAssembly stack.
+    const NATIVE_STACK: u64 = 8 << 20;
+
+    /// The size of a keep whose workload has these limits.
+    pub(crate) const fn of(limits: &Limits) -> Self {
+        let memory = limits.memory.saturating_add(Self::BESIDE);
+        Self { memory, stack: limits.stack.saturating_add(Self::NATIVE_STACK) }
+    }
 }
 
 /// The initial memory.
@@ -115,7 +129,6 @@ impl Plan {
             headers: program.headers.0,
             header_count: program.headers.1,
             stack: size.stack,
-            processors: size.processors,
             segments,
         };
         write_boot(&mut pages, boot, &words);

@@ -76,7 +76,7 @@ fn prepare() -> Result<(), Errno> {
     let Some(given) = Given::decode(&given) else { stop(Reason::Boot, 1) };
     time::start(&given);
     syscall::inherit(given.descriptors);
-    PROCESSORS.store(boot.processors, Ordering::Relaxed);
+    PROCESSORS.store(given.processors, Ordering::Relaxed);
     STACK.store(boot.stack, Ordering::Relaxed);
     let stack_top = USER_END - GAP - PAGE * (entropy::word() % SHIFTS);
     let stack = stack_top - boot.stack.next_multiple_of(PAGE);

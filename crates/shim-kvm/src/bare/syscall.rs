@@ -43,6 +43,8 @@ pub fn answer(frame: &mut Frame) {
             // Older calls without a directory, or without flags, are newer ones with.
             let here = WORKING_DIRECTORY;
             match number {
+                0 => forward::transfer(Call::Read, args),
+                1 => forward::transfer(Call::Write, args),
                 2 => forward::call(Call::Openat, [here, a, b, c, 0, 0]),
                 4 => forward::call(Call::Newfstatat, [here, a, b, 0, 0, 0]),
                 6 => forward::call(Call::Newfstatat, [here, a, b, 0x100, 0, 0]),
@@ -50,6 +52,7 @@ pub fn answer(frame: &mut Frame) {
                 16 => forward::ioctl(args),
                 19 | 20 => message::vector(frame.rax, args),
                 21 => forward::call(Call::Faccessat, [here, a, b, 0, 0, 0]),
+                44 => forward::transfer(Call::Sendto, args),
                 45 => message::receive_from(args),
                 46 => message::send(args),
                 47 => message::receive(args),

@@ -16,6 +16,8 @@ static OPEN: [AtomicU64; DESCRIPTORS / 64] = [const { AtomicU64::new(0) }; DESCR
 
 /// Most bytes of one transfer: the data, less what an address beside it takes.
 const TRANSFER: u64 = (DATA - 256) as u64;
+/// `MSG_DONTWAIT` (linux/socket.h).
+pub const DONT_WAIT: u64 = 0x40;
 /// Most bytes of an address or an option.
 const ROOM: u32 = 256;
 
@@ -66,6 +68,27 @@ pub fn check(call: Call, args: &Args) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+/// Carries a transfer of any length. Who waits for edges (epoll(7)) takes less than was asked for as a sign that there is
+/// no more: so what does not fit into one block is continued, as far as it goes without waiting.
+pub fn transfer(first: Call, args: Args) -> Answer {
+    let mut done = call(first, args)?;
+    let next = continuation(first);
+    while done.is_multiple_of(TRANSFER) && done != 0 && done < args[2] {
+        let flags = if next == first { args[3] } else { 0 };
+        let rest = [args[0], args[1] + done, args[2] - done, flags | DONT_WAIT, 0, 0];
+        match call(next, rest) {
+            Ok(more) if more > 0 => done += more,
+            _ => break,
+        }
+    }
+    Ok(done)
+}
+
+/// How a transfer goes on without waiting; fails harmlessly on what is no socket.
+pub fn continuation(first: Call) -> Call {
+    if matches!(first, Call::Read | Call::Recvfrom) { Call::Recvfrom } else { Call::Sendto }
 }
 
 /// Carries a call whose arguments are as Linux has them.

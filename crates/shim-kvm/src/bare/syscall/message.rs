@@ -35,9 +35,11 @@ impl Message {
     }
 }
 
-/// Calls `work` with place and length of each buffer, and where it lies in the whole, up to what can be carried.
+/// Calls `work` with place and length of each buffer, and where it lies in what is carried: at most so many bytes, behind
+/// those that were carried before.
 fn buffers(
     (vector, count): (u64, u64),
+    mut before: u64,
     most: u64,
     mut work: impl FnMut(u64, usize, usize) -> Result<(), Errno>,
 ) -> Answer {
@@ -47,8 +49,10 @@ fn buffers(
     let mut at = 0;
     for index in 0..count {
         let [address, len] = memory::read_words(vector.wrapping_add(index * 16))?;
-        let len = len.min(most - at);
-        work(address, len as usize, at as usize)?;
+        let skipped = before.min(len);
+        before -= skipped;
+        let len = (len - skipped).min(most - at);
+        work(address.wrapping_add(skipped), len as usize, at as usize)?;
         at += len;
         if at == most {
             break;
@@ -57,43 +61,51 @@ fn buffers(
     Ok(at)
 }
 
-/// How many bytes the buffers have, as far as they can be carried.
-fn total(vector: (u64, u64)) -> Answer {
-    buffers(vector, TRANSFER, |_, _, _| Ok(()))
+/// How many bytes the buffers have behind the first `before`, as far as they can be carried.
+fn total(vector: (u64, u64), before: u64) -> Answer {
+    buffers(vector, before, TRANSFER, |_, _, _| Ok(()))
 }
 
-fn gather(exchange: &Exchange, index: usize, vector: (u64, u64), len: u64) -> Answer {
-    buffers(vector, len, |address, len, at| exchange.put_user(index, at, address, len))
+fn gather(exchange: &Exchange, index: usize, vector: (u64, u64), before: u64, len: u64) -> Answer {
+    buffers(vector, before, len, |address, len, at| exchange.put_user(index, at, address, len))
 }
 
-fn scatter(exchange: &Exchange, index: usize, vector: (u64, u64), len: u64) -> Answer {
-    buffers(vector, len, |address, len, at| exchange.take_user(index, at, address, len))
+fn scatter(exchange: &Exchange, index: usize, vector: (u64, u64), before: u64, len: u64) -> Answer {
+    buffers(vector, before, len, |address, len, at| exchange.take_user(index, at, address, len))
 }
 
-/// `readv` and `writev`.
-pub fn vector(number: u64, args: Args) -> Answer {
-    let call = if number == 19 { Call::Read } else { Call::Write };
-    transfer(call, args, 0)
+/// `readv` and `writev`; what does not fit into one block is continued as [`forward::transfer`] does.
+pub fn vector(number: u64, [descriptor, vector, count, ..]: Args) -> Answer {
+    let first = if number == 19 { Call::Read } else { Call::Write };
+    let vector = (vector, count);
+    let mut done = piece(first, descriptor, vector, 0, 0)?;
+    while done.is_multiple_of(TRANSFER) && done != 0 {
+        match piece(forward::continuation(first), descriptor, vector, done, forward::DONT_WAIT) {
+            Ok(more) if more > 0 => done += more,
+            _ => break,
+        }
+    }
+    Ok(done)
 }
 
 /// `preadv` and `pwritev`.
-pub fn vector_at(number: u64, args: Args) -> Answer {
+pub fn vector_at(number: u64, [descriptor, vector, count, position, ..]: Args) -> Answer {
     let call = if number == 295 { Call::Pread } else { Call::Pwrite };
-    transfer(call, args, args[3])
+    piece(call, descriptor, (vector, count), 0, position)
 }
 
-fn transfer(call: Call, [descriptor, vector, count, ..]: Args, position: u64) -> Answer {
-    let vector = (vector, count);
-    let len = total(vector)?;
-    let args = [descriptor & 0xFFFF_FFFF, 1, len, position, 0, 0];
+/// One call for the buffers' bytes behind the first `before`; `last` is its fourth argument.
+fn piece(call: Call, descriptor: u64, vector: (u64, u64), before: u64, last: u64) -> Answer {
+    let len = total(vector, before)?;
+    let args = [descriptor & 0xFFFF_FFFF, 1, len, last, 0, 0];
     check(call, &args)?;
     let exchange = Exchange::new(call, args)?;
-    if matches!(call, Call::Write | Call::Pwrite) {
-        gather(&exchange, 1, vector, len)?;
+    if matches!(call, Call::Write | Call::Pwrite | Call::Sendto) {
+        gather(&exchange, 1, vector, before, len)?;
         return Ok(exchange.call()?.value);
     }
     let value = exchange.call()?.value;
-    scatter(&exchange, 1, vector, value)
+    scatter(&exchange, 1, vector, before, value)
 }
 
 /// `recvfrom`, which is asked for an address only when there is room for one.
@@ -101,7 +113,7 @@ pub fn receive_from(mut args: Args) -> Answer {
     if args[4] == 0 {
         args[5] = 0;
     }
-    forward::call(Call::Recvfrom, args)
+    forward::transfer(Call::Recvfrom, args)
 }
 
 /// `sendmsg`, without descriptors.
@@ -110,13 +122,13 @@ pub fn send([descriptor, at, flags, ..]: Args) -> Answer {
     if message.control_len != 0 {
         return Err(Errno::INVAL);
     }
-    let len = total(message.vector)?;
+    let len = total(message.vector, 0)?;
     let name_len = if message.name == 0 { 0 } else { message.name_len.min(ADDRESS) };
     let flags = flags & 0xFFFF_FFFF;
     let args = [descriptor & 0xFFFF_FFFF, 1, len, flags, (name_len != 0).into(), name_len];
     check(Call::Sendto, &args)?;
     let exchange = Exchange::new(Call::Sendto, args)?;
-    gather(&exchange, 1, message.vector, len)?;
+    gather(&exchange, 1, message.vector, 0, len)?;
     if name_len != 0 {
         exchange.put_user(4, 0, message.name, name_len as usize)?;
     }
@@ -135,8 +147,14 @@ pub fn receive([descriptor, at, flags, ..]: Args) -> Answer {
         0
     };
     let call = if wants_rights { Call::Receive } else { Call::Recvfrom };
-    let args =
-        [descriptor & 0xFFFF_FFFF, 1, total(message.vector)?, flags & 0xFFFF_FFFF, (room != 0).into(), room];
+    let args = [
+        descriptor & 0xFFFF_FFFF,
+        1,
+        total(message.vector, 0)?,
+        flags & 0xFFFF_FFFF,
+        (room != 0).into(),
+        room,
+    ];
     check(call, &args)?;
     let exchange = Exchange::new(call, args)?;
     let reply = exchange.call()?;
@@ -160,7 +178,7 @@ pub fn receive([descriptor, at, flags, ..]: Args) -> Answer {
     let name_len = if wants_rights { 0 } else { told };
     memory::write(message.at + 8, &(name_len as u32).to_le_bytes())?;
     memory::write_words(message.at + 40, &[control, 0])?;
-    scatter(&exchange, 1, message.vector, reply.value)
+    scatter(&exchange, 1, message.vector, 0, reply.value)
 }
 
 /// `poll`, with its time in milliseconds.
