@@ -1,7 +1,7 @@
 //! Everything a reviewer need not look at.
 
 use crate::workspace::{Workspace, find, run as execute};
-use crate::{guests, tidy};
+use crate::{guests, tidy, tools};
 use anyhow::Result;
 
 /// Formats, lints, documents, and holds the house rules.
@@ -15,6 +15,12 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     tidy::check(workspace)?;
 
     execute(&mut workspace.cargo(["clippy", "--workspace", "--all-targets", "--", "--deny=warnings"]))?;
+    // The Steward is a program for keeps, too.
+    let portable = ["clippy", "--package", "steward", "--target", "wasm32-wasip1", "--", "--deny=warnings"];
+    execute(&mut workspace.cargo(portable))?;
+    // In the workspace's own build the shim is a stub.
+    let shim = ["clippy", "--package", "shim-kvm", "--target", tools::SHIM, "--", "--deny=warnings"];
+    execute(&mut workspace.cargo(shim))?;
     let document = ["doc", "--workspace", "--no-deps", "--document-private-items"];
     execute(workspace.cargo(document).env("RUSTDOCFLAGS", "--deny=warnings"))?;
 

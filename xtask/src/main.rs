@@ -35,7 +35,7 @@ cargo xtask <command>
 Missing Rust targets are added by rustup. Environment:
 
   ENARX_RUNTIME    a runtime image built elsewhere: used as it is, nothing is built for it
-  ENARX_REQUIRE    test tools that must be there (c,python,openssl,curl): a missing one fails instead of skipping
+  ENARX_REQUIRE    test tools that must be there (c,python,openssl,curl,kvm): a missing one fails instead of skipping
   WASMTIME         the wasmtime program to measure against (default: the one on PATH)
 ";
 
@@ -57,6 +57,7 @@ fn run(words: &[&str]) -> Result<()> {
         return Ok(());
     }
     let workspace = Workspace::locate()?;
+    tools::require_shim_target()?;
     match words {
         ["demo"] => demo::run(&workspace),
         ["test"] => test::run(&workspace, None),

@@ -13,5 +13,19 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
         println!("ENARX_RUNTIME is set: the runtime's own tests are left to whoever built it");
         test.arg("--exclude=runtime");
     }
-    execute(test.args(filter).env("ENARX_RUNTIME", runtime))
+    execute(test.args(filter).env("ENARX_RUNTIME", &runtime))?;
+    if !has_kvm() {
+        println!(
+            "skipped: this machine lacks /dev/kvm: what holds of process keeps is not tested of KVM keeps"
+        );
+        return Ok(());
+    }
+    println!("the same behaviour in KVM keeps");
+    let mut again = workspace.cargo(["test", "--package=e2e"]);
+    execute(again.args(filter).env("ENARX_RUNTIME", &runtime).env("ENARX_KEEP", "kvm"))
+}
+
+/// Whether virtual machines can be made here. Where `ENARX_REQUIRE` names them, the tests of `keep` have failed before.
+fn has_kvm() -> bool {
+    std::fs::File::options().read(true).write(true).open("/dev/kvm").is_ok()
 }

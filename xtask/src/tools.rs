@@ -19,6 +19,14 @@ pub fn require_target(target: &str) -> Result<()> {
     run(Command::new("rustup").args(["target", "add", target]))
 }
 
+/// The target of ring 0 in virtual machines, which `keep` builds and embeds on Linux on x86-64.
+pub const SHIM: &str = "x86_64-unknown-none";
+
+/// Adds the target of [`SHIM`] where `keep` needs it.
+pub fn require_shim_target() -> Result<()> {
+    if cfg!(all(target_arch = "x86_64", target_os = "linux")) { require_target(SHIM) } else { Ok(()) }
+}
+
 /// The C compiler for static programs: a crypto library and an allocator are written in C.
 pub fn require_musl() -> Result<()> {
     let names = ["musl-gcc", "x86_64-linux-musl-gcc"];

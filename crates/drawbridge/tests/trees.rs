@@ -45,6 +45,23 @@ async fn a_package_is_published_and_fetched() {
 }
 
 #[tokio::test]
+async fn a_workload_can_be_all_of_a_package() {
+    let registry = Registry::new().await;
+    registry.repository("alice/hello", true).await;
+    let wasm = package()[1].1;
+    let entry = api::tree::Entry::new(wasm, "application/wasm");
+    let base = "/api/v0.4.0/alice/hello/_tag/1.0.0";
+    assert_eq!(registry.put(base, ENTRY_TYPE, &entry.encode()).await.status, StatusCode::CREATED);
+    let put = registry.put(&format!("{base}/tree"), "application/wasm", wasm).await;
+    assert_eq!(put.status, StatusCode::CREATED, "{}", put.text());
+    assert_eq!(registry.get(&format!("{base}/tree")).await.body, wasm);
+    let told = registry.get(&format!("{base}/package")).await.json();
+    assert_eq!(told["digest"], api::digest::Digest::sha256(wasm).to_string());
+    let manifest = registry.get("/v2/alice/hello/manifests/1.0.0").await.json();
+    assert_eq!(manifest["layers"][0]["digest"], told["digest"]);
+}
+
+#[tokio::test]
 async fn what_is_not_whole_is_not_seen() {
     let registry = Registry::new().await;
     registry.repository("alice/hello", true).await;

@@ -86,6 +86,10 @@ pub enum Command {
     /// standard input, output and error, and nothing else; an Enarx.toml is read only if --config names it.
     #[command(after_long_help = EXIT_CODES)]
     Run(Run),
+    /// Print the digests of what a keep is made of.
+    ///
+    /// They are the same on every machine: whoever has the same two images and the same limits gets the same digests.
+    Measure(Measure),
     /// Write, check or show an Enarx.toml.
     #[command(subcommand)]
     Config(Config),
@@ -119,7 +123,7 @@ pub struct Run {
     pub config: Option<PathBuf>,
     /// The kind of keep.
     #[arg(long, value_name = "KIND", default_value = "auto", value_parser = keep_kind)]
-    #[arg(help = "The kind of keep: auto or process")]
+    #[arg(help = "The kind of keep: auto, kvm or process")]
     pub keep: KeepKind,
     /// Give the workload a directory, as GUEST if named; `:ro` refuses changes. May be repeated.
     #[arg(long, value_name = "HOST[::GUEST][:ro]")]
@@ -144,11 +148,27 @@ pub struct Run {
     pub args: Vec<String>,
 }
 
+/// What to measure.
+#[derive(Args, Debug)]
+pub struct Measure {
+    /// The manifest, whose limits decide how much memory there is; without it, the usual limits.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The runtime image; without it, ENARX_RUNTIME, then the one installed with this program.
+    #[arg(long, value_name = "FILE")]
+    pub runtime: Option<PathBuf>,
+    /// Print them as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A kind of keep that this version can launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepKind {
-    /// The best this version can launch: a process.
+    /// The best that works here and protects workloads: so far, a process.
     Auto,
+    /// A virtual machine without memory encryption.
+    Kvm,
     /// A confined process: protects the host from the workload, not the workload from the host.
     Process,
 }
@@ -312,10 +332,11 @@ fn keep_kind(text: &str) -> Result<KeepKind, String> {
     match text {
         "auto" => Ok(KeepKind::Auto),
         "process" => Ok(KeepKind::Process),
-        "kvm" | "snp" | "sgx" | "tdx" => Err(format!(
-            "keeps of kind {text} are not available in this version; `auto` and `process` are (see `enarx platform info`)"
+        "kvm" => Ok(KeepKind::Kvm),
+        "snp" | "sgx" | "tdx" => Err(format!(
+            "keeps of kind {text} are not available in this version; `auto`, `kvm` and `process` are (see `enarx platform info`)"
         )),
-        _ => Err("expected `auto` or `process`".to_owned()),
+        _ => Err("expected `auto`, `kvm` or `process`".to_owned()),
     }
 }
 

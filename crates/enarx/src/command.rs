@@ -4,6 +4,9 @@ mod completions;
 mod config;
 mod endorsements;
 mod man;
+#[cfg_attr(all(target_os = "linux", target_arch = "x86_64"), path = "command/measure.rs")]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "command/measure_absent.rs")]
+mod measure;
 mod platform;
 mod run;
 mod verify;
@@ -18,6 +21,7 @@ use crate::settings::Environment;
 pub fn run(cli: Cli, environment: &Environment, output: &Output) -> Result<u8, Failure> {
     match cli.command {
         Some(Command::Run(args)) => return run::run(args, environment, output),
+        Some(Command::Measure(args)) => measure::run(&args, environment, output)?,
         Some(Command::Config(verb)) => config::run(verb, output)?,
         Some(Command::Verify(args)) => return verify::run(args, environment, output),
         Some(Command::Platform(Platform::Info { json })) => platform::run(json, output)?,

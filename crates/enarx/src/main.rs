@@ -21,6 +21,10 @@ use std::process::ExitCode;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    if let Some(argument) = called_as_keep() {
+        return ExitCode::from(keep::vmm::run(&argument));
+    }
     let environment = Environment::read();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -35,4 +39,12 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// The argument, if this program was executed to be a keep.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn called_as_keep() -> Option<String> {
+    let mut args = std::env::args_os();
+    let name = args.next()?;
+    (name.as_encoded_bytes() == keep::vmm::NAME.to_bytes()).then(|| args.next()?.into_string().ok())?
 }

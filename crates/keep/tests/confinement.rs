@@ -7,7 +7,8 @@
 
 use api::launch::{Directory, Ending, Order};
 use api::manifest::Manifest;
-use keep::launch::process::{Image, Launch, launch};
+use keep::launch::process::launch;
+use keep::launch::{Image, Launch};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;

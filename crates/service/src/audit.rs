@@ -22,8 +22,8 @@ mod verify;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use serde::Serialize;
@@ -108,6 +108,7 @@ struct Writer {
     /// Nothing once the log is being closed.
     queue: Option<mpsc::SyncSender<Job>>,
     thread: Option<thread::JoinHandle<()>>,
+    head: Arc<Mutex<Head>>,
 }
 
 #[derive(Debug)]
@@ -125,9 +126,16 @@ impl Log {
         let head = store.head();
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let failed = AuditError::file("start the writer of", &directory);
-        let thread = thread::Builder::new().name("audit".into()).spawn(move || write(store, &jobs));
+        let latest = Arc::new(Mutex::new(head));
+        let told = latest.clone();
+        let thread = thread::Builder::new().name("audit".into()).spawn(move || write(store, &jobs, &told));
         let thread = thread.map_err(failed)?;
-        Ok((Self(Arc::new(Writer { queue: Some(queue), thread: Some(thread) })), head))
+        Ok((Self(Arc::new(Writer { queue: Some(queue), thread: Some(thread), head: latest })), head))
+    }
+
+    /// The last line that was acknowledged.
+    pub fn head(&self) -> Head {
+        *self.0.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a line, and returns once it is written as the settings say. Whoever stops waiting may find the line in the log.
@@ -176,16 +184,19 @@ impl Drop for Writer {
 }
 
 /// The writer: takes what waits, writes it as one, tells each sender.
-fn write(mut store: Store, jobs: &mpsc::Receiver<Job>) {
+fn write(mut store: Store, jobs: &mpsc::Receiver<Job>, head: &Mutex<Head>) {
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         batch.extend(jobs.try_iter().take(BATCH - 1));
         let written = store.append(batch.iter().map(|job| &job.draft));
         match written {
-            Ok(heads) => batch.into_iter().zip(heads).for_each(|(job, head)| {
-                // A sender that stopped waiting is nobody's loss.
-                let _ = job.done.send(Ok(head));
-            }),
+            Ok(heads) => {
+                *head.lock().unwrap_or_else(PoisonError::into_inner) = store.head();
+                for (job, head) in batch.into_iter().zip(heads) {
+                    // A sender that stopped waiting is nobody's loss.
+                    let _ = job.done.send(Ok(head));
+                }
+            }
             Err(error) => batch.into_iter().for_each(|job| {
                 let _ = job.done.send(Err(AuditError::Write(error.to_string())));
             }),

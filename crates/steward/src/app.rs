@@ -72,6 +72,8 @@ pub struct App {
     issued: Counter,
     refused: Family<Reason, Counter>,
     stale: Gauge,
+    /// Why the inventory does not answer.
+    unwritable: Mutex<Option<String>>,
 }
 
 /// Who asks, and what was sent.
@@ -137,6 +139,7 @@ impl App {
             issued: Counter::default(),
             refused: Family::default(),
             stale: Gauge::default(),
+            unwritable: Mutex::default(),
             revoked: records.inventory.clone().map(Revoked::Inventory).or_else(file),
             records,
         });
@@ -172,6 +175,10 @@ impl App {
     pub async fn reload_revocations(&self) -> Result<(), RevokedError> {
         let Some(revoked) = &self.revoked else { return Ok(()) };
         let fresh = Arc::new(revoked.load().await?);
+        if *fresh == *self.revocations() {
+            // Lists that were signed for the same stay good.
+            return Ok(());
+        }
         let before = std::mem::replace(
             &mut *self.revocations.write().unwrap_or_else(PoisonError::into_inner),
             fresh.clone(),
@@ -206,6 +213,34 @@ impl App {
         }
         let stale = |entry: &&Arc<Entry>| entry.policy.counts().stale.load(Relaxed) != 0;
         self.stale.set(self.profiles.iter().filter(stale).count() as i64);
+    }
+
+    /// Whether decisions can be written down, for readiness.
+    pub fn recording(&self) -> Result<(), String> {
+        match &*self.unwritable.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(error) => Err(error.clone()),
+        }
+    }
+
+    /// Looks whether the inventory answers.
+    pub async fn look_at_records(&self) {
+        let Some(inventory) = &self.records.inventory else { return };
+        let found = inventory.check().await.err().map(|error| error.to_string());
+        let mut known = self.unwritable.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, &found) {
+            (None, Some(error)) => {
+                tracing::error!(error, "decisions cannot be written down, and nothing is issued")
+            }
+            (Some(_), None) => tracing::info!("decisions can be written down again"),
+            _ => {}
+        }
+        *known = found;
+    }
+
+    /// The last line of the audit log.
+    pub fn audit_head(&self) -> Option<audit::Head> {
+        Some(self.records.audit.as_ref()?.head())
     }
 
     /// Removes records that are older than the settings keep them.

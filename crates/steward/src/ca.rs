@@ -2,10 +2,14 @@
 
 pub mod ceremony;
 pub mod certificate;
+#[cfg(not(target_os = "wasi"))]
 pub mod directory;
 pub mod key;
+#[cfg(not(target_os = "wasi"))]
 pub mod pkcs11;
+#[cfg(not(target_os = "wasi"))]
 pub mod rollover;
+#[cfg(not(target_os = "wasi"))]
 pub mod source;
 
 use std::fmt;
@@ -21,6 +25,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use self::certificate::key_id;
 
 /// The curve of an authority's key; it signs with the hash of the same strength.
+#[cfg_attr(not(target_os = "wasi"), derive(clap::ValueEnum))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Curve {

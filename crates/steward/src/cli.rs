@@ -1,5 +1,6 @@
 //! The arguments, and nothing else. Without a subcommand, they are those of the old Steward.
 
+pub mod ca;
 pub mod records;
 
 use clap::{Args, Parser, Subcommand};
@@ -25,6 +26,9 @@ pub enum Command {
     /// Look at settings
     #[command(subcommand)]
     Config(Config),
+    /// Keep an authority: its keys and certificates, over the years
+    #[command(subcommand)]
+    Ca(ca::Ca),
     /// Read and verify the audit log
     #[command(subcommand)]
     Audit(records::Audit),

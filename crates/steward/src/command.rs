@@ -1,6 +1,7 @@
 //! One command run: arguments in, an exit code out.
 
 pub mod audit;
+pub mod ca;
 pub mod config;
 pub mod inventory;
 pub mod policy;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
             serve::run(Settings::for_serving(&arguments, environment)?, environment)
         }
         Some(Command::Config(Config::Check { config })) => config::check(config, environment),
+        Some(Command::Ca(step)) => ca::run(step, environment),
         Some(Command::Audit(command)) => audit::run(command, environment),
         Some(Command::Inventory(command)) => inventory::run(command, environment),
         Some(Command::Policy(command)) => policy::run(command, environment),

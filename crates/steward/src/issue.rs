@@ -20,6 +20,7 @@ use crate::refusal::Refusal;
 use crate::request::Request;
 
 /// What certificates of a profile are good for.
+#[cfg_attr(not(target_os = "wasi"), derive(clap::ValueEnum))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grade {

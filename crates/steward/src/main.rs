@@ -1,15 +1,21 @@
 //! The Steward's program: arguments, environment and clock in, an exit code out.
 
-use clap::Parser;
 use std::process::ExitCode;
-use std::sync::Arc;
-use steward::cli::Cli;
-use steward::command::{self, Environment};
 
+#[cfg(target_os = "wasi")]
 fn main() -> ExitCode {
+    steward::wasi::main()
+}
+
+#[cfg(not(target_os = "wasi"))]
+fn main() -> ExitCode {
+    use clap::Parser;
+    use steward::cli::Cli;
+    use steward::command::{self, Environment};
+
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let environment = Environment { variables: variables.collect(), clock: Arc::new(now) };
+    let environment = Environment { variables: variables.collect(), clock: std::sync::Arc::new(now) };
     let arguments = match steward::settings::old::expand(std::env::args().collect()) {
         Ok(arguments) => arguments,
         Err(failure) => return failure.report(),
@@ -27,6 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
+#[cfg(not(target_os = "wasi"))]
 #[expect(clippy::disallowed_methods, reason = "the program's clock; everything else is given the time")]
 fn now() -> attest::time::Time {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -38,7 +38,7 @@ pub enum Refusal {
         /// The slug of the claims.
         slug: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
     },
     /// Evidence that proves no hardware, where a production certificate was asked for.
     #[error("a keep that is {} gets no certificate of the profile `{profile}`", trust.as_str())]
@@ -119,7 +119,7 @@ impl Refusal {
                 "carry an attestation bundle (attribute 1.2.840.113549.1.9.16.2.59) in the request"
             }
             Self::Evidence(_) => "look at the failed checks; docs/attestation.md explains each",
-            Self::Slug { .. } => "a slug is [host/]user/repo:tag",
+            Self::Slug { .. } => "a slug is [host/]user/repository:version",
             Self::LabOnly { .. } => {
                 "ask for a profile of the lab, or run on genuine hardware without debugging"
             }

@@ -37,6 +37,7 @@ impl Request {
 
     /// A request whose evidence came before its key, as in ACME: the caller has verified that a CSR of this key proves
     /// possession, and that the claims name it.
+    #[cfg(not(target_os = "wasi"))]
     pub(crate) fn answered(submission: Submission, spki: &[u8]) -> Option<Self> {
         submission.keep_claims.as_ref()?;
         Some(Self { submission, spki: spki.to_vec() })

@@ -1,6 +1,7 @@
 //! What was revoked: certificates by their serial numbers, and everything of a workload or a chip.
 
 pub mod crl;
+#[cfg(not(target_os = "wasi"))]
 pub mod ocsp;
 
 use std::collections::BTreeMap;

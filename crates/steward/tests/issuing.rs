@@ -4,6 +4,8 @@
 mod ceremony;
 #[path = "issuing/certificates.rs"]
 mod certificates;
+#[path = "issuing/command.rs"]
+mod command;
 #[expect(dead_code, reason = "other users need the rest")]
 #[path = "../../attest/tests/dcap/hierarchy.rs"]
 mod dcap;

@@ -118,7 +118,7 @@ impl Run {
     /// Starts it; its standard input stays open until the end is awaited.
     pub fn start(self) -> Keep {
         let mut command = enarx(self.home());
-        command.arg("run").args(&self.options).arg(&self.wasm).arg("--").args(&self.args);
+        command.arg("run").args(keep_kind()).args(&self.options).arg(&self.wasm).arg("--").args(&self.args);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("enarx starts");
@@ -128,6 +128,11 @@ impl Run {
         let stderr = Stream::collect(child.stderr.take());
         Keep { child, stdin, stdout, stderr, _home: self.home }
     }
+}
+
+/// The options that choose the kind of keep: `ENARX_KEEP` names it, and what holds of one kind holds of all.
+fn keep_kind() -> Vec<OsString> {
+    std::env::var_os("ENARX_KEEP").map_or_else(Vec::new, |kind| vec!["--keep".into(), kind])
 }
 
 /// Writes all of it from a thread, for a workload may answer before it has read everything, or never read it.

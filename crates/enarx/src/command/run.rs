@@ -1,7 +1,7 @@
 //! `enarx run`: settings → manifest and workload → launch → serve → exit code.
 
 mod directory;
-mod runtime_image;
+pub(super) mod runtime_image;
 mod workload;
 
 use super::config;
@@ -13,7 +13,7 @@ use api::launch::{Ending, Order};
 use api::manifest::{FILE_NAME, Manifest};
 use directory::Preopened;
 use keep::cache::{CacheError, PrivateError, Store};
-use keep::launch::process::{Event, Image, Launch, LaunchError, Step, launch};
+use keep::launch::{Event, Image, Launch, LaunchError, Step, kvm, process};
 use std::error::Error;
 use std::path::Path;
 
@@ -51,9 +51,10 @@ pub fn run(args: Run, environment: &Environment, output: &Output) -> Result<u8, 
         cache: cache.is_some(),
         known: cache.as_ref().and_then(|cache| cache.known(&workload)),
     };
-    match args.keep {
-        KeepKind::Auto | KeepKind::Process => {}
-    }
+    let launch = match args.keep {
+        KeepKind::Auto | KeepKind::Process => process::launch,
+        KeepKind::Kvm => kvm::launch,
+    };
     let launched = launch(Launch {
         image: &image,
         manifest: &manifest,
@@ -150,6 +151,13 @@ fn not_launched(error: &LaunchError, image: &Image) -> Failure {
             Some(format!(
                 "`{path}` must be a static program for this processor; `cargo xtask image` makes one"
             )),
+        ),
+        LaunchError::Machine(_) => (
+            REFUSED,
+            Some(
+                "`enarx platform info` tells what is missing; `--keep process` needs no virtual machine"
+                    .to_owned(),
+            ),
         ),
         _ => (BROKEN, None),
     };

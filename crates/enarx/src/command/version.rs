@@ -7,7 +7,8 @@ use serde::Serialize;
 /// The commit this was built from, if the build knew it.
 const COMMIT: Option<&str> = option_env!("ENARX_COMMIT");
 /// Kinds of keep this version launches.
-const KEEPS: [&str; 1] = ["process"];
+const KEEPS: &[&str] =
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) { &["process", "kvm"] } else { &["process"] };
 
 #[derive(Serialize)]
 struct Version {
@@ -26,7 +27,7 @@ pub fn run(json: bool, output: &Output) -> Result<(), Failure> {
         name: "enarx",
         version: env!("CARGO_PKG_VERSION"),
         commit: COMMIT,
-        keeps: &KEEPS,
+        keeps: KEEPS,
         system: std::env::consts::OS,
         processor: std::env::consts::ARCH,
     };

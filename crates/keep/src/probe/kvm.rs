@@ -1,7 +1,12 @@
 //! KVM keeps: virtual machines without memory encryption.
 
-use super::Check;
 use super::machine;
+use super::{Check, State};
+use crate::launch::{Image, Launch, kvm};
+use crate::vmm::elf;
+use api::launch::frame;
+use api::launch::{Ending, NOTICE_LIMIT, Notice, Order};
+use api::manifest::Manifest;
 
 /// The device of KVM.
 const DEVICE: &str = "/dev/kvm";
@@ -17,7 +22,57 @@ pub(super) fn probe() -> Check {
         children.push(version(&kvm));
         children.push(machine_made(&kvm));
     }
-    machine::unlaunched("kvm", "virtual machines without memory encryption", children)
+    let missing = children.iter().any(|child| child.state == State::No);
+    let ended = if missing { None } else { Some(smallest_keep()) };
+    let (state, detail) = match ended {
+        None => (State::No, "this host lacks what is marked below".to_owned()),
+        Some(Ok(Ending::Exit(SEEN))) => {
+            (State::Ok, "a keep was launched, ran in ring 3, and ended".to_owned())
+        }
+        Some(Ok(other)) => (State::No, format!("a keep was launched, but {other}")),
+        Some(Err(error)) => (State::No, format!("no keep could be launched: {error}")),
+    };
+    let what = "protects the host from the workload, not the workload from the host";
+    Check { children, ..Check::new("kvm", state, format!("{detail}; {what}")) }
+}
+
+/// The code with which the smallest keep ends.
+const SEEN: u8 = 42;
+
+/// Launches a keep whose program tells its channel that it ended with [`SEEN`], and ends.
+fn smallest_keep() -> Result<Ending, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let image = Image::in_memory(&program()).map_err(|error| text(&error))?;
+    let manifest = Manifest::parse("files = []").map_err(|error| text(&error))?;
+    let workload = std::fs::File::open("/dev/null").map_err(|error| text(&error))?;
+    let order = Order {
+        manifest: String::new(),
+        args: Vec::new(),
+        env: Default::default(),
+        dirs: Vec::new(),
+        roots: None,
+        cache: false,
+        known: None,
+    };
+    let launch =
+        Launch { image: &image, manifest: &manifest, order: &order, workload, dirs: Vec::new(), cache: None };
+    let keep = kvm::launch(launch).map_err(|error| text(&error))?;
+    Ok(keep.run(&mut |_| {}))
+}
+
+/// `write(3, notice, length)`, `exit_group(0)`.
+fn program() -> Vec<u8> {
+    const CODE: [u8; 30] = [
+        0xBF, 3, 0, 0, 0, // mov edi, 3
+        0x48, 0x8D, 0x35, 18, 0, 0, 0, // lea rsi, [rip + 18]: behind the code
+        0xBA, 0, 0, 0, 0, // mov edx, length
+        0xB0, 1, 0x0F, 0x05, // mov al, 1; syscall
+        0x31, 0xFF, 0xB8, 231, 0, 0, 0, 0x0F, 0x05, // xor edi, edi; mov eax, 231; syscall
+    ];
+    let notice = frame::encode(&Notice::Ended(Ending::Exit(SEEN)), NOTICE_LIMIT).unwrap_or_default();
+    let mut code = CODE;
+    code[13] = notice.len() as u8;
+    elf::program(&[&code, notice.as_slice()].concat())
 }
 
 /// The bits of the virtual machine types this kernel makes; none if it cannot be asked.

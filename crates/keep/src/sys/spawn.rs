@@ -8,9 +8,10 @@
     reason = "clone(2) and what a child does before it executes a program have no safe form"
 )]
 
-use super::super::launch::process::Image;
+use crate::launch::Image;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::Pid;
+use std::ffi::CStr;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -49,6 +50,8 @@ struct PathBeneath {
 pub(crate) struct Spawn<'a> {
     /// The program.
     pub image: &'a Image,
+    /// Its name and arguments.
+    pub arguments: &'a [&'a CStr],
     /// Its descriptors: position is number. It has no others.
     pub descriptors: &'a [BorrowedFd<'a>],
     /// Resource limits, soft and hard, each lowered to the hard limit in force.
@@ -57,8 +60,8 @@ pub(crate) struct Spawn<'a> {
     pub landlock: Option<BorrowedFd<'a>>,
     /// Whether it may read which of its own pages are in use, though Landlock keeps it from the rest of `/proc`.
     pub pagemap: bool,
-    /// The seccomp filter it runs under.
-    pub filter: &'a [Instruction],
+    /// The seccomp filter it runs under; none if it confines itself.
+    pub filter: Option<&'a [Instruction]>,
 }
 
 /// A child that did not start.
@@ -120,15 +123,19 @@ pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
     let image = above(&order.image.descriptor())?;
     let landlock = order.landlock.as_ref().map(above).transpose()?;
     let raw: Vec<RawFd> = sources.iter().map(AsRawFd::as_raw_fd).collect();
+    let filter = order.filter.unwrap_or_default();
     let program = libc::sock_fprog {
-        len: u16::try_from(order.filter.len())
+        len: u16::try_from(filter.len())
             .map_err(|_| descriptors_failed(io::ErrorKind::InvalidInput.into()))?,
-        filter: order.filter.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+        filter: filter.as_ptr().cast::<libc::sock_filter>().cast_mut(),
     };
+    let arguments = order.arguments.iter().map(|argument| argument.as_ptr());
+    let arguments: Vec<*const libc::c_char> = arguments.chain([std::ptr::null()]).collect();
     let mut plan = Plan {
         // SAFETY: getpid takes nothing and cannot fail.
         parent: unsafe { libc::getpid() },
         image: image.as_raw_fd(),
+        arguments: &arguments,
         descriptors: &raw,
         limits: order.limits,
         landlock: landlock.as_ref().map_or(-1, AsRawFd::as_raw_fd),
@@ -151,6 +158,8 @@ pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
 struct Plan<'a> {
     parent: libc::pid_t,
     image: RawFd,
+    /// Ends with a null.
+    arguments: &'a [*const libc::c_char],
     descriptors: &'a [RawFd],
     limits: &'a [(Resource, u64)],
     landlock: RawFd,
@@ -215,25 +224,46 @@ fn prepare_and_execute(plan: &Plan<'_>) -> Result<std::convert::Infallible, Step
         }
         let none = empty_signal_set();
         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
-        let installed = libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            0,
-            std::ptr::from_ref(plan.program),
-        );
-        succeeded(installed).ok_or(Step::Seccomp)?;
-        let name = c"enarx-runtime".as_ptr();
-        let (arguments, environment) = ([name, std::ptr::null()], [std::ptr::null::<libc::c_char>()]);
+        if plan.program.len > 0 {
+            succeeded(install_filter(plan.program)).ok_or(Step::Seccomp)?;
+        }
+        let environment = [std::ptr::null::<libc::c_char>()];
         libc::syscall(
             libc::SYS_execveat,
             IMAGE,
             c"".as_ptr(),
-            arguments.as_ptr(),
+            plan.arguments.as_ptr(),
             environment.as_ptr(),
             libc::AT_EMPTY_PATH,
         );
     }
     Err(Step::Execute)
+}
+
+/// Puts this thread, and those it makes, under a filter for good.
+///
+/// # Safety
+/// The program must describe instructions that live.
+unsafe fn install_filter(program: &libc::sock_fprog) -> libc::c_long {
+    let program = std::ptr::from_ref(program);
+    // SAFETY: the caller's; the kernel copies and checks the instructions.
+    unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, program) }
+}
+
+/// Confines this thread, and those it makes, as a child is confined before its program is executed.
+pub(crate) fn confine_self(landlock: Option<BorrowedFd<'_>>, filter: &[Instruction]) -> io::Result<()> {
+    let len = u16::try_from(filter.len()).map_err(io::Error::other)?;
+    let program = libc::sock_fprog { len, filter: filter.as_ptr().cast::<libc::sock_filter>().cast_mut() };
+    // SAFETY: each call takes numbers, or a pointer to `program`, which describes exactly the filter's instructions.
+    unsafe {
+        succeeded(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0).into())
+            .ok_or_else(io::Error::last_os_error)?;
+        if let Some(landlock) = landlock {
+            let entered = libc::syscall(libc::SYS_landlock_restrict_self, landlock.as_raw_fd(), 0);
+            succeeded(entered).ok_or_else(io::Error::last_os_error)?;
+        }
+        succeeded(install_filter(&program)).ok_or_else(io::Error::last_os_error)
+    }
 }
 
 /// Adds this process's own page map to what the ruleset lets it read: only here is there a path to it. Where that

@@ -1,12 +1,14 @@
 //! Starts the runtime as a child, on Unix systems whose confinement we do not use.
 #![expect(unsafe_code, reason = "what a child does before it executes a program has no safe form")]
 
-use super::super::launch::process::Image;
+use crate::launch::Image;
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::Pid;
+use std::ffi::{CStr, OsStr};
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -20,6 +22,8 @@ type Resource = libc::c_int;
 pub(crate) struct Spawn<'a> {
     /// The program.
     pub image: &'a Image,
+    /// Its name.
+    pub arguments: &'a [&'a CStr],
     /// Its descriptors: position is number. It has no others.
     pub descriptors: &'a [BorrowedFd<'a>],
     /// Resource limits, soft and hard, each lowered to the hard limit in force.
@@ -63,7 +67,10 @@ pub(crate) fn spawn(order: &Spawn<'_>) -> Result<Pid, SpawnError> {
     let raw: Vec<RawFd> = sources.iter().map(AsRawFd::as_raw_fd).collect();
     let limits = order.limits.to_vec();
     let mut command = Command::new(order.image.path());
-    command.env_clear().arg0("enarx-runtime");
+    command.env_clear();
+    if let Some(name) = order.arguments.first() {
+        command.arg0(OsStr::from_bytes(name.to_bytes()));
+    }
     // SAFETY: the closure makes system calls on numbers it owns, and allocates nothing.
     unsafe {
         command.pre_exec(move || {

@@ -2,24 +2,25 @@
 //!
 //! Bytes of keys are wiped when they are let go; the provider wipes its own.
 
+#[cfg(not(target_os = "wasi"))]
+#[path = "key/native.rs"]
+mod provider;
+#[cfg(target_os = "wasi")]
+#[path = "key/portable.rs"]
+mod provider;
+
 use std::fmt;
 
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    KeyPair,
-};
 use zeroize::Zeroizing;
 
+use self::provider::Pair;
 use super::{Curve, Signer, SigningError};
 
 /// A key in memory.
 pub struct MemoryKey {
-    pair: EcdsaKeyPair,
+    pair: Pair,
     curve: Curve,
     spki: Vec<u8>,
-    random: SystemRandom,
 }
 
 /// Why bytes are no key.
@@ -56,8 +57,7 @@ impl KeyError {
 impl MemoryKey {
     /// Makes a key.
     pub fn generate(curve: Curve) -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::generate(signing(curve)).map_err(|_| KeyError::Provider)?;
-        Self::of(pair, curve)
+        Self::of(Pair::generate(curve)?, curve)
     }
 
     /// Reads a key: PEM (PKCS#8, or SEC1 as `openssl ecparam` writes it), or DER (PKCS#8).
@@ -67,7 +67,7 @@ impl MemoryKey {
             _ => Zeroizing::new(bytes.to_vec()),
         };
         for curve in [Curve::P256, Curve::P384] {
-            if let Ok(pair) = EcdsaKeyPair::from_private_key_der(signing(curve), &der) {
+            if let Some(pair) = Pair::decode(curve, &der) {
                 return Self::of(pair, curve);
             }
         }
@@ -80,14 +80,13 @@ impl MemoryKey {
 
     /// Encodes as PEM, PKCS#8.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        let der = self.pair.to_pkcs8v1().map_err(|_| KeyError::Provider)?;
-        let text = der::pem::encode_string(LABEL_PKCS8, der::pem::LineEnding::LF, der.as_ref());
+        let der = self.pair.to_pkcs8()?;
+        let text = der::pem::encode_string(LABEL_PKCS8, der::pem::LineEnding::LF, &der);
         text.map(Zeroizing::new).map_err(|_| KeyError::Provider)
     }
 
-    fn of(pair: EcdsaKeyPair, curve: Curve) -> Result<Self, KeyError> {
-        let spki: PublicKeyX509Der<'static> = pair.public_key().as_der().map_err(|_| KeyError::Provider)?;
-        Ok(Self { spki: spki.as_ref().to_vec(), pair, curve, random: SystemRandom::new() })
+    fn of(pair: Pair, curve: Curve) -> Result<Self, KeyError> {
+        Ok(Self { spki: pair.spki()?, pair, curve })
     }
 }
 
@@ -101,8 +100,7 @@ impl Signer for MemoryKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
-        let signature = self.pair.sign(&self.random, message).map_err(|_| SigningError::Provider)?;
-        Ok(signature.as_ref().to_vec())
+        self.pair.sign(message).ok_or(SigningError::Provider)
     }
 }
 
@@ -126,13 +124,6 @@ fn from_pem(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let (_, der) =
         der::pem::decode_vec(block.ok_or(KeyError::Form)?.as_bytes()).map_err(|_| KeyError::Form)?;
     Ok(Zeroizing::new(der))
-}
-
-fn signing(curve: Curve) -> &'static EcdsaSigningAlgorithm {
-    match curve {
-        Curve::P256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
-        Curve::P384 => &ECDSA_P384_SHA384_ASN1_SIGNING,
-    }
 }
 
 const LABEL_PKCS8: &str = "PRIVATE KEY";

@@ -57,7 +57,9 @@ fn directory(log: Where, environment: &Environment) -> Result<PathBuf, Failure> 
 
 fn damaged(breach: Breach) -> Failure {
     match breach {
-        Breach::Read { .. } | Breach::Nothing(_) => Failure::refused(breach.to_string()),
+        Breach::Read { .. } | Breach::Nothing(_) | Breach::Torn { .. } => {
+            Failure::refused(breach.to_string())
+        }
         _ => Failure::refused(format!("the log is not whole: {breach}"))
             .hint("keep the files as they are, and compare with copies and recorded heads".to_owned()),
     }

@@ -37,6 +37,8 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
         let late = |entry: &Arc<Entry>| check_clock(&entry.issuers().newest, watched.now()).err();
         watched.profiles.iter().find_map(late).map_or(Ok(()), |refusal| Err(refusal.to_string()))
     });
+    let watched = app.clone();
+    service.readiness().check("records", move || watched.recording());
     let bound = service.bind().map_err(failed)?;
     tokio::spawn(tend(app.clone()));
     tokio::spawn(look(app.clone()));
@@ -95,6 +97,7 @@ async fn look(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.look_at_policies().await;
+        app.look_at_records().await;
     }
 }
 
@@ -105,12 +108,19 @@ async fn reload_revocations(app: &App) {
 }
 
 async fn tend(app: Arc<App>) {
+    let mut told = None;
     let mut ticks = tokio::time::interval(TEND);
     ticks.tick().await;
     loop {
         ticks.tick().await;
         reload_revocations(&app).await;
         app.expire_records().await;
+        // The program's log usually ends up on another machine: lines that are cut off the audit log later are found by it.
+        let head = app.audit_head();
+        if let Some(head) = head.filter(|_| head != told) {
+            tracing::info!(%head, "the audit log is this far");
+            told = Some(head);
+        }
         let app = app.clone();
         let _ = tokio::task::spawn_blocking(move || {
             app.profiles.reload();

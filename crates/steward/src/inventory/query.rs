@@ -6,6 +6,7 @@ use sqlx::AssertSqlSafe;
 
 use super::record::{COLUMNS, Outcome, Record};
 use super::{Inventory, InventoryError, seconds};
+use crate::issue::serial::Serial;
 
 /// The most records of one page.
 pub const PAGE: u32 = 1_000;
@@ -102,13 +103,15 @@ impl Inventory {
 impl Filter {
     fn conditions(&self) -> Result<Vec<(&'static str, Bound)>, InventoryError> {
         let mut found = Vec::new();
-        for (condition, value) in [
-            ("serial =", &self.serial),
-            ("workload =", &self.workload),
-            ("evidence =", &self.evidence),
-            ("policy =", &self.policy),
-        ] {
+        for (condition, value) in
+            [("workload =", &self.workload), ("evidence =", &self.evidence), ("policy =", &self.policy)]
+        {
             found.extend(value.as_deref().map(hex).transpose()?.map(|value| (condition, Bound::Text(value))));
+        }
+        if let Some(text) = &self.serial {
+            let wrong = |_| InventoryError::Filter { expected: "serial number", found: text.clone() };
+            let serial: Serial = text.parse().map_err(wrong)?;
+            found.push(("serial =", Bound::Text(serial.to_string())));
         }
         if let Some(chip) = self.chip.as_deref().map(hex).transpose()? {
             found.push(("chip =", Bound::Text(chip_digest(&chip))));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use api::name::{NameError, Slug};
 use attest::crypto::sha256;
 use der::asn1::{AnyRef, Ia5String, Utf8StringRef};
 use der::oid::ObjectIdentifier;
@@ -26,9 +27,6 @@ pub enum Name {
 /// An X.509-SVID has exactly one URI (SPIFFE X509-SVID section 2), and whoever validates one refuses a second; other
 /// kinds of names are free.
 pub const PACKAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.58270.2.5");
-
-/// The longest label path of a slug.
-const MAX_SLUG: usize = 255;
 
 impl Name {
     /// The name as X.509 has it.
@@ -62,43 +60,26 @@ pub fn key(trust_domain: &str, spki: &[u8]) -> String {
     format!("spiffe://{trust_domain}/key/{}", hex(&sha256(spki)))
 }
 
-/// `https://<host>/<user>/<repo>:<tag>@<algorithm>:<digest>`: the package under its name, pinned.
-pub fn package(default_host: Option<&str>, slug: &str, digest: &[u8]) -> Result<String, Refusal> {
-    let refused = |problem| Refusal::Slug { slug: slug.into(), problem };
-    let (host, user, repository, tag) = parts(slug).map_err(refused)?;
-    let host = host.or(default_host).ok_or(refused("it names no host, and no Drawbridge is configured"))?;
-    let algorithm = match digest.len() {
+/// `https://<host>/<user>/<repository>:<version>@<algorithm>:<digest>`: the package under its name, pinned. What is no slug
+/// never reaches a certificate: whoever reads the URL must not be led elsewhere by an escape or a question mark.
+pub fn package(default_host: Option<&str>, slug: &str, workload: &[u8]) -> Result<String, Refusal> {
+    let refused = |problem: &str| Refusal::Slug { slug: slug.into(), problem: problem.into() };
+    let Slug { host, repository, version, digest } =
+        slug.parse().map_err(|error: NameError| refused(&error.to_string()))?;
+    let host = host.as_deref().or(default_host);
+    let host = host.ok_or_else(|| refused("it names no host, and no Drawbridge is configured"))?;
+    let algorithm = match workload.len() {
         32 => "sha256",
         48 => "sha384",
         64 => "sha512",
         _ => return Err(refused("its package has a digest of no known length")),
     };
-    Ok(format!("https://{host}/{user}/{repository}:{tag}@{algorithm}:{}", hex(digest)))
-}
-
-/// Takes `[host/]user/repo:tag` apart. What is no such name never reaches a certificate: whoever reads the URL must not be
-/// led elsewhere by a slash, an escape or a question mark.
-fn parts(slug: &str) -> Result<(Option<&str>, &str, &str, &str), &'static str> {
-    if slug.len() > MAX_SLUG {
-        return Err("it is too long");
+    let pinned = format!("{algorithm}:{}", hex(workload));
+    if digest.is_some_and(|digest| digest.to_string() != pinned) {
+        return Err(refused("it pins another package than the keep runs"));
     }
-    let (path, tag) = slug.rsplit_once(':').ok_or("it has no tag")?;
-    let segments: Vec<&str> = path.split('/').collect();
-    let (host, user, repository) = match *segments.as_slice() {
-        [user, repository] => (None, user, repository),
-        [host, user, repository] => (Some(host), user, repository),
-        _ => return Err("it is not user/repo or host/user/repo"),
-    };
-    let word = |text: &str, more: &[u8]| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || more.contains(&byte);
-        text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.bytes().all(plain)
-    };
-    let host_holds = host.is_none_or(is_host);
-    match (host_holds, word(user, b"-_."), word(repository, b"-_."), word(tag, b"-_.+")) {
-        (true, true, true, true) => Ok((host, user, repository, tag)),
-        (false, ..) => Err("its host is not one"),
-        _ => Err("it has characters that a name does not have"),
-    }
+    let version = version.map(|version| format!(":{version}")).unwrap_or_default();
+    Ok(format!("https://{host}/{repository}{version}@{pinned}"))
 }
 
 /// Whether this is a host, with a port or without.
@@ -137,29 +118,18 @@ mod tests {
             assert_eq!(package(Some("store.example"), slug, digest).ok().as_deref(), expected, "{slug}");
         }
         let digest = [0xAB; 32];
-        let pinned = |name: &str| format!("https://{name}@sha256:{}", "ab".repeat(32));
+        let hash = format!("sha256:{}", "ab".repeat(32));
+        let pinned = |name: &str| format!("https://{name}@{hash}");
         check("user/repo:1.0.0", &digest, Some(&pinned("store.example/user/repo:1.0.0")));
-        check("a.example:8443/u/r:1", &digest, Some(&pinned("a.example:8443/u/r:1")));
-        check("a.example:0/u/r:1", &digest, None);
-        check("a.example/u/r:1+build", &digest, Some(&pinned("a.example/u/r:1+build")));
-        for wrong in [
-            "",
-            "user/repo",
-            "repo:1",
-            "a/b/c/d:1",
-            "../repo:1",
-            "user/repo:1?x",
-            "user/re%2fpo:1",
-            "us er/repo:1",
-            "user/repo:1#x",
-            "A_/u/r:1",
-            "user/repo:",
-            "/repo:1",
-            "ü/repo:1",
-        ] {
+        check("a.example:8443/u/r:1.0.0", &digest, Some(&pinned("a.example:8443/u/r:1.0.0")));
+        check("a.example/u/r:1.0.0+build", &digest, Some(&pinned("a.example/u/r:1.0.0+build")));
+        check(&format!("u/r@{hash}"), &digest, Some(&pinned("store.example/u/r")));
+        check(&format!("u/r@{hash}"), &[0xAC; 32], None);
+        for wrong in
+            ["", "user/repo", "../repo:1.0.0", "user/repo:1.0.0?x", "user/re%2fpo:1.0.0", "user/repo:1.0.0#x"]
+        {
             check(wrong, &digest, None);
         }
-        check("user/repo:1", &[0; 40], None);
-        check(&format!("{}/r:1", "u".repeat(300)), &digest, None);
+        check("user/repo:1.0.0", &[0; 40], None);
     }
 }

@@ -26,7 +26,7 @@ issuer = ["http://steward.example/v1/issuer"]
 
 fn issued(curve: Curve, template: &str) -> (Keep, Authority, Issued) {
     let authority = authority(Grade::Production, curve);
-    let (keep, court) = Keep::snp(Root::Vendor, |_, claims| claims.slug = Some("user/app:1.0".into()));
+    let (keep, court) = Keep::snp(Root::Vendor, |_, claims| claims.slug = Some("user/app:1.0.0".into()));
     let profile = profile_of(Grade::Production, template);
     let issued = keep.ask(&court, &profile, &authority).expect("issued");
     (keep, authority, issued)

@@ -187,14 +187,14 @@ fn a_slug_becomes_the_pinned_address_of_its_package() {
         let (keep, court) = Keep::snp(Root::Vendor, |_, claims| claims.slug = Some(slug.into()));
         keep.ask(&court, &profile_of(Grade::Production, template), &authority).map(|issued| issued.names)
     };
-    let address = format!("https://store.example/user/app:1.0@sha384:{}", "b7".repeat(48));
+    let address = format!("https://store.example/user/app:1.0.0@sha384:{}", "b7".repeat(48));
     let own = "drawbridge = \"store.example\"\n";
     for template in [own.to_string(), format!("{own}package = \"uri\"")] {
-        assert_eq!(ask("user/app:1.0", &template).expect("issued")[1], address);
+        assert_eq!(ask("user/app:1.0.0", &template).expect("issued")[1], address);
     }
-    assert_eq!(ask("store.example/user/app:1.0", "").expect("issued")[1], address);
-    assert_eq!(ask("user/app:1.0", &format!("{own}package = \"none\"")).expect("issued").len(), 1);
-    for wrong in ["user/app:1.0", "../app:1", "evil.example/../x/y:1"] {
+    assert_eq!(ask("store.example/user/app:1.0.0", "").expect("issued")[1], address);
+    assert_eq!(ask("user/app:1.0.0", &format!("{own}package = \"none\"")).expect("issued").len(), 1);
+    for wrong in ["user/app:1.0.0", "../app:1", "evil.example/../x/y:1"] {
         assert!(matches!(ask(wrong, ""), Err(Refusal::Slug { .. })), "{wrong}");
     }
 }

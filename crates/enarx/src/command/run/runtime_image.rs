@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::settings::{ENARX_RUNTIME, Environment};
-use keep::launch::process::Image;
+use keep::launch::Image;
 use std::path::{Path, PathBuf};
 
 /// The image's file name.

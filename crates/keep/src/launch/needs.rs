@@ -2,13 +2,15 @@
 
 use api::launch::Order;
 use api::manifest::{FileKind, Manifest, Prot};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The port on which a name server is asked over TCP, when its answer over UDP was cut short.
 const DNS_PORT: u16 = 53;
 
 /// What a keep needs of the host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Needs {
     /// TCP ports to listen on.
     pub tcp_listen: Vec<u16>,

@@ -44,9 +44,23 @@ impl Image {
         Ok(Self { file, path: path.to_owned() })
     }
 
+    /// A runtime image with these bytes, in memory.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn in_memory(bytes: &[u8]) -> io::Result<Self> {
+        use rustix::fs::{MemfdFlags, memfd_create};
+        let file = File::from(memfd_create(c"enarx-image", MemfdFlags::CLOEXEC)?);
+        std::io::Write::write_all(&mut &file, bytes)?;
+        Ok(Self { file, path: PathBuf::from("memory") })
+    }
+
     /// Where it was found.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
     }
 
     #[cfg(target_os = "linux")]

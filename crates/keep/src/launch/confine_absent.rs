@@ -6,9 +6,9 @@ use crate::launch::Confinement;
 use std::os::fd::OwnedFd;
 
 /// The lack of a confinement.
-pub(super) struct Confine {
+pub(crate) struct Confine {
     /// What it enforces.
-    pub(super) report: Confinement,
+    pub(crate) report: Confinement,
 }
 
 /// A confinement that could not be built: never.
@@ -17,7 +17,7 @@ pub enum ConfineError {}
 
 impl Confine {
     /// Says what is not enforced.
-    pub(super) fn build(_: &Needs, _: &Image, _: &[OwnedFd]) -> Result<Self, ConfineError> {
+    pub(crate) fn build(_: &Needs, _: &Image, _: &[OwnedFd]) -> Result<Self, ConfineError> {
         let enforced = vec!["no descriptors inherited".to_owned()];
         let missing = ["seccomp", "landlock", "no new privileges"].map(str::to_owned).to_vec();
         Ok(Self { report: Confinement { enforced, missing } })

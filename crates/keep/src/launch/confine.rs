@@ -1,6 +1,6 @@
 //! The confinement of a process keep on Linux, made ready before the process is.
 
-use super::filter::{self, FilterError};
+use super::filter::{self, Confined, FilterError};
 use super::image::Image;
 use super::needs::Needs;
 use crate::launch::Confinement;
@@ -23,11 +23,11 @@ const ADDED: [(u32, &str); 2] =
 const RESOLVER: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
 /// A confinement ready to be entered.
-pub(super) struct Confine {
+pub(crate) struct Confine {
     landlock: Option<OwnedFd>,
     filter: Vec<Instruction>,
     /// What it enforces.
-    pub(super) report: Confinement,
+    pub(crate) report: Confinement,
 }
 
 /// A confinement that could not be built.
@@ -43,22 +43,37 @@ pub enum ConfineError {
 
 impl Confine {
     /// Builds the confinement that lets through exactly what is needed.
-    pub(super) fn build(needs: &Needs, image: &Image, dirs: &[OwnedFd]) -> Result<Self, ConfineError> {
+    pub(crate) fn build(needs: &Needs, image: &Image, dirs: &[OwnedFd]) -> Result<Self, ConfineError> {
+        Self::of(Confined::Runtime, needs, Some(image), dirs)
+    }
+
+    /// Builds that of a virtual machine, which executes no image.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn of_machine(needs: &Needs, dirs: &[OwnedFd]) -> Result<Self, ConfineError> {
+        Self::of(Confined::Machine, needs, None, dirs)
+    }
+
+    fn of(
+        confined: Confined,
+        needs: &Needs,
+        image: Option<&Image>,
+        dirs: &[OwnedFd],
+    ) -> Result<Self, ConfineError> {
         let landlock: Option<OwnedFd> = ruleset(needs, image, dirs)?.into();
         // Where nothing else tells one path from another, the filter lets none through for the page map.
         let pagemap = needs.pagemap && landlock.is_some();
-        let filter = filter::compile(&Needs { pagemap, ..needs.clone() })?;
+        let filter = filter::compile(confined, &Needs { pagemap, ..needs.clone() })?;
         let report = report(landlock_level(&landlock));
         Ok(Self { landlock, filter, report })
     }
 
     /// The ruleset, if this kernel has Landlock.
-    pub(super) fn landlock(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn landlock(&self) -> Option<BorrowedFd<'_>> {
         self.landlock.as_ref().map(AsFd::as_fd)
     }
 
     /// The system call filter.
-    pub(super) fn filter(&self) -> &[Instruction] {
+    pub(crate) fn filter(&self) -> &[Instruction] {
         &self.filter
     }
 }
@@ -79,15 +94,18 @@ fn report(level: u32) -> Confinement {
     Confinement { enforced, missing }
 }
 
-fn ruleset(needs: &Needs, image: &Image, dirs: &[OwnedFd]) -> Result<RulesetCreated, RulesetError> {
+fn ruleset(needs: &Needs, image: Option<&Image>, dirs: &[OwnedFd]) -> Result<RulesetCreated, RulesetError> {
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(LEVEL))?
         .handle_access(AccessNet::from_all(LEVEL))?
         .scope(Scope::from_all(LEVEL))?
-        .create()?
+        .create()?;
+    if let Some(image) = image {
         // The child enters the ruleset before it executes the image.
-        .add_rule(PathBeneath::new(image.descriptor(), make_bitflags!(AccessFs::{Execute | ReadFile})))?;
+        let access = make_bitflags!(AccessFs::{Execute | ReadFile});
+        rules = rules.add_rule(PathBeneath::new(image.descriptor(), access))?;
+    }
     for (dir, writable) in dirs.iter().zip(&needs.dirs_writable) {
         rules = rules.add_rule(PathBeneath::new(dir, directory_access(*writable)))?;
     }

@@ -182,6 +182,22 @@ const IOCTLS: [u64; 4] =
     [libc::FIONREAD as u64, libc::FIONBIO as u64, libc::TCGETS as u64, libc::TIOCGWINSZ as u64];
 /// `PAGEMAP_SCAN`, `_IOWR('f', 16, struct pm_scan_arg)` of linux/fs.h: Wasmtime's way to find dirty pages.
 const PAGEMAP_SCAN: u64 = 0xC060_6610;
+/// What a virtual processor needs after the machine is made: `KVM_CREATE_VCPU`, `KVM_GET_VCPU_MMAP_SIZE`, `KVM_RUN`,
+/// `KVM_SET_REGS`, `KVM_GET_SREGS`, `KVM_SET_SREGS`, `KVM_INTERRUPT`, `KVM_SET_FPU`, `KVM_SET_CPUID2`, `KVM_SET_XCRS`,
+/// `KVM_SET_DEVICE_ATTR` (linux/kvm.h).
+const KVM: [u64; 11] = [
+    0xAE41,
+    0xAE04,
+    0xAE80,
+    0x4090_AE82,
+    0x8138_AE83,
+    0x4138_AE84,
+    0x4004_AE86,
+    0x41A0_AE8D,
+    0x4008_AE90,
+    0x4188_AEA7,
+    0x4018_AEE1,
+];
 /// `prctl` options: names of threads and mappings, and harmless questions (linux/prctl.h).
 const PRCTLS: [i32; 6] = [
     libc::PR_SET_NAME,
@@ -198,13 +214,27 @@ const SOCKET_TYPE_MASK: u64 = 0xF;
 /// A new thread shares these with its maker; without them, `clone` makes a process.
 const THREAD_FLAGS: u64 = (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64;
 
+/// What runs under a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Confined {
+    /// The runtime itself, which is executed after the filter is installed.
+    Runtime,
+    /// A virtual machine with the runtime in it, which makes the same calls for it and runs virtual processors.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "there are no such keeps"))]
+    Machine,
+}
+
 /// Compiles the filter of a keep with these needs.
-pub(super) fn compile(needs: &Needs) -> Result<Vec<Instruction>, FilterError> {
+pub(crate) fn compile(confined: Confined, needs: &Needs) -> Result<Vec<Instruction>, FilterError> {
     let answers: Vec<(u32, u32)> = answered(needs).into_iter().collect();
     let mut program = tree::compile(&answers);
     let architecture = std::env::consts::ARCH.try_into()?;
-    let filter =
-        SeccompFilter::new(checked(needs)?, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?;
+    let filter = SeccompFilter::new(
+        checked(confined, needs)?,
+        SeccompAction::KillProcess,
+        SeccompAction::Allow,
+        architecture,
+    )?;
     // Jumps of BPF are relative, so one program may stand before another.
     program.extend(BpfProgram::try_from(filter)?);
     Ok(program)
@@ -236,16 +266,22 @@ fn answered(needs: &Needs) -> BTreeMap<u32, u32> {
 }
 
 /// The calls whose arguments matter, with the rules one of which must hold.
-fn checked(needs: &Needs) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+fn checked(confined: Confined, needs: &Needs) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     let mut rules = BTreeMap::new();
-    let execute = vec![
-        SeccompCondition::new(0, Dword, Eq, IMAGE as u64)?,
-        SeccompCondition::new(4, Dword, Eq, libc::AT_EMPTY_PATH as u64)?,
-    ];
-    rules.insert(libc::SYS_execveat, vec![SeccompRule::new(execute)?]);
+    if confined == Confined::Runtime {
+        let execute = vec![
+            SeccompCondition::new(0, Dword, Eq, IMAGE as u64)?,
+            SeccompCondition::new(4, Dword, Eq, libc::AT_EMPTY_PATH as u64)?,
+        ];
+        rules.insert(libc::SYS_execveat, vec![SeccompRule::new(execute)?]);
+    }
     let thread = SeccompCondition::new(0, Qword, MaskedEq(THREAD_FLAGS), THREAD_FLAGS)?;
     rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![thread])?]);
-    let requests = IOCTLS.into_iter().chain([PAGEMAP_SCAN]);
+    let own: &[u64] = match confined {
+        Confined::Runtime => &[PAGEMAP_SCAN],
+        Confined::Machine => &KVM,
+    };
+    let requests = IOCTLS.into_iter().chain(own.iter().copied());
     rules.insert(libc::SYS_ioctl, one_of(1, requests)?);
     rules.insert(libc::SYS_prctl, one_of(0, PRCTLS.map(|option| option as u64))?);
     // Reading its own limits, never setting any: the first argument 0 is oneself, the third null sets nothing.
@@ -303,7 +339,8 @@ mod tests {
             dirs_writable: vec![true],
             pagemap: true,
         };
-        let (least, most) = (compile(&Needs::default()).unwrap(), compile(&all).unwrap());
+        let least = compile(Confined::Runtime, &Needs::default()).unwrap();
+        let most = compile(Confined::Machine, &all).unwrap();
         // The kernel's limit is BPF_MAXINSNS, 4096.
         assert!(least.len() < 600 && most.len() < 700, "{} {}", least.len(), most.len());
     }
@@ -312,7 +349,7 @@ mod tests {
     fn no_call_is_both_answered_and_checked() {
         for needs in [Needs::default(), Needs { udp: true, ..Needs::default() }] {
             let answers = answered(&needs);
-            let both: Vec<i64> = checked(&needs)
+            let both: Vec<i64> = checked(Confined::Runtime, &needs)
                 .unwrap()
                 .into_keys()
                 .filter(|call| answers.contains_key(&(*call as u32)))
