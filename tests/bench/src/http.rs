@@ -17,7 +17,8 @@ pub fn run(setup: &Setup, table: &mut Table) -> Result<()> {
     for (kind, reuse, limit) in [("fresh instances", 1, 2.0), ("instances reused", 128, 1.0)] {
         let address = "127.0.0.1:0";
         let count = reuse.to_string();
-        let serve = ["serve", "--addr", address, "--max-instance-reuse-count", &count];
+        // Rust's standard library imports `wasi:cli`, which `serve` provides when asked.
+        let serve = ["serve", "-S", "cli", "--addr", address, "--max-instance-reuse-count", &count];
         let Some(mut theirs) = setup.wasmtime(&serve) else { return Ok(()) };
         let manifest = setup.home().join("http.toml");
         let listen = "[[files]]\nkind = 'listen'\nname = 'web'\nprot = 'tls'\naddr = '127.0.0.1'\nport = 0\n";
