@@ -112,7 +112,8 @@ impl fmt::Debug for MemoryKey {
 
 /// The first private key of a PEM text; `openssl ecparam` writes the curve before it, others the certificate.
 fn from_pem(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    if text.contains(concat!("-----BEGIN ENCRYPTED ", "PRIVATE KEY-----")) || text.contains("ENCRYPTED\n") {
+    // PKCS#8, and SEC1 as RFC 1421 encrypts it.
+    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(KeyError::Encrypted);
     }
     let block = [LABEL_PKCS8, LABEL_SEC1].into_iter().find_map(|label| {

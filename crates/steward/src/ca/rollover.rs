@@ -17,9 +17,9 @@ use super::key::MemoryKey;
 use super::pkcs11::{Address, Token};
 use super::source::{KeySource, SourceError, Surroundings, read};
 use super::{Authority, AuthorityError, Curve, Signer, SigningError};
-use crate::issue::Grade;
 use crate::issue::names::hex;
 use crate::issue::serial::Serial;
+use crate::issue::{BACKDATE, Grade};
 
 /// What an authority is called and good for; kept beside its keys as `authority.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +154,7 @@ pub fn rotate(
     let mut written = Vec::new();
     let new = new_root(directory, &charter, generation + 1, circumstances, &mut written)?;
     let serial = serial(circumstances)?;
-    let validity = Window { from: circumstances.now, to: Time(u64::MAX) };
+    let validity = from_now(circumstances.now, ROOT_LIFETIME);
     let ceremony = ceremony(&charter, generation + 1, validity.intersect(old.validity()), &serial);
     let cross = ceremony.cross(new.issuing(), &old)?;
     let through = [cross.as_slice(), old.issuing().der()];
@@ -174,7 +174,7 @@ fn new_root(
     let signer = new_key(directory, charter.curve, Role::Root, generation, circumstances, written)?;
     let serial = serial(circumstances)?;
     let now = circumstances.now;
-    let validity = Window { from: now, to: Time(now.0.saturating_add(ROOT_LIFETIME)) };
+    let validity = from_now(now, ROOT_LIFETIME);
     let certificate = ceremony(charter, generation, validity, &serial).root(signer.as_ref())?;
     written.push(directory.write_certificates(Role::Root, generation, &[&certificate])?);
     Ok(Authority::new(signer, &[certificate])?)
@@ -193,7 +193,7 @@ fn new_issuing(
     let signer = new_key(directory, charter.curve, Role::Issuing, generation, circumstances, written)?;
     let serial = serial(circumstances)?;
     let now = circumstances.now;
-    let validity = Window { from: now, to: Time(now.0.saturating_add(INTERMEDIATE_LIFETIME)) };
+    let validity = from_now(now, INTERMEDIATE_LIFETIME);
     let ceremony = ceremony(charter, generation, validity.intersect(root.validity()), &serial);
     let certificate = ceremony.intermediate(signer.spki(), root)?;
     let mut chain = vec![certificate.as_slice()];
@@ -274,6 +274,11 @@ fn ceremony<'a>(charter: &'a Charter, generation: u32, validity: Window, serial:
     Ceremony { name: &charter.name, grade: charter.grade, generation, validity, serial }
 }
 
+/// Backdated as certificates of keeps are, for peers whose clocks are behind.
+fn from_now(now: Time, lifetime: u64) -> Window {
+    Window { from: Time(now.0.saturating_sub(BACKDATE)), to: Time(now.0.saturating_add(lifetime)) }
+}
+
 fn serial(circumstances: &Circumstances<'_>) -> Result<Serial, RolloverError> {
     (circumstances.random)().map(Serial::random).ok_or(RolloverError::Random)
 }
@@ -350,7 +355,8 @@ pub fn inspect(directory: &Directory, now: Time) -> Result<Vec<Entry>, RolloverE
                 from,
                 to,
                 state,
-                key: directory.has_key(role, generation),
+                // A cross-certificate is of the new root's key.
+                key: directory.has_key(if role == Role::Cross { Role::Root } else { role }, generation),
             });
         }
     }

@@ -138,7 +138,7 @@ fn nothing_is_overwritten_and_the_root_may_be_kept_elsewhere() {
     let states: Vec<State> =
         inspect(&directory, start()).expect("reads").iter().map(|entry| entry.state).collect();
     assert_eq!(states, [State::Valid, State::Valid, State::Issues]);
-    let early = Time(start().0 - 1);
+    let early = Time(start().0 - 3600);
     assert!(inspect(&directory, early).expect("reads").iter().all(|entry| entry.state == State::Future));
     let refused = at(early, |circumstances| {
         rotate(&directory, &Circumstances { root_key: Some(&root_key), ..*circumstances })
