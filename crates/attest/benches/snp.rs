@@ -1,16 +1,19 @@
 //! What a verification of SEV-SNP evidence costs beyond the signatures that nobody can save, in one run on one core.
 //!
 //! `cargo bench -p attest --bench snp` prints, for each case, its time, that of its bare signature verifications by the same
-//! provider, and the ratio. All cases take turns and the best run of each counts, so that neighbours disturb little.
+//! provider, and the ratio.
 
 #[expect(dead_code, reason = "other users need the rest")]
 #[path = "../tests/snp/hierarchy.rs"]
 mod hierarchy;
+#[path = "../tests/support/memory.rs"]
+mod memory;
+#[path = "shared/turns.rs"]
+mod turns;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::hint::black_box;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use attest::appraise::appraise;
 use attest::crypto::Scheme;
@@ -24,26 +27,11 @@ use attest::x509::certificate::Certificate;
 use attest::x509::crl::Crl;
 use aws_lc_rs::rsa::KeySize;
 use hierarchy::{Keys, NOW, Scene};
-
-/// How many turns each case has, and how often it runs in each.
-const TURNS: u32 = 60;
-const RUNS: u32 = 40;
-
-#[derive(Default)]
-struct Everything(Mutex<BTreeSet<Fact>>);
-
-impl Memory for Everything {
-    fn recall(&self, fact: &Fact) -> bool {
-        self.0.lock().expect("not poisoned").contains(fact)
-    }
-
-    fn remember(&self, fact: Fact) {
-        self.0.lock().expect("not poisoned").insert(fact);
-    }
-}
+use memory::Everything;
+use turns::{case, measure};
 
 /// A primed memory that takes nothing new: what it lacks is verified each time.
-struct Frozen(BTreeSet<Fact>);
+struct Frozen(HashSet<Fact>);
 
 impl Memory for Frozen {
     fn recall(&self, fact: &Fact) -> bool {
@@ -51,12 +39,6 @@ impl Memory for Frozen {
     }
 
     fn remember(&self, _: Fact) {}
-}
-
-struct Case<'a> {
-    name: &'static str,
-    run: Box<dyn FnMut() + 'a>,
-    best: Duration,
 }
 
 fn main() {
@@ -102,62 +84,29 @@ fn main() {
     let signature = Report::decode(&report).expect("decodes").signature;
     let issuer = Certificate::decode(&ask).expect("decodes");
     let leaf = Certificate::decode(&vek).expect("decodes");
-    let mut cases = [
-        case("P-384 verification", || {
+    measure(&mut [
+        case("P-384 verification", &[], || {
             let message = black_box(&report[..SIGNED]);
             assert!(key.verify(Scheme::EcdsaP384Sha384, message, &signature).is_ok());
         }),
-        case("RSA-4096-PSS verification", || assert!(black_box(&leaf).is_signed_by(issuer.key()))),
-        case("warm", || judge(&warm, None)),
-        case("new VCEK", || judge(&new_vek, Some(&vek))),
-        case("all cold", || {
+        case("RSA-4096-PSS verification", &[], || assert!(black_box(&leaf).is_signed_by(issuer.key()))),
+        case("warm", &[(0, 1.0)], || judge(&warm, None)),
+        case("new VCEK", &[(0, 1.0), (1, 1.0)], || judge(&new_vek, Some(&vek))),
+        case("all cold", &[(0, 1.0), (1, 3.0)], || {
             let mut cold = Endorsements::new(vec![anchor.clone()]);
             cold.add_certificate(&ask).expect("decodes");
             cold.add_crl(&list).expect("decodes");
             judge(&cold, Some(&vek));
         }),
-        case("decoding VCEK, ASK and list", || {
+        case("decoding VCEK, ASK and list", &[], || {
             black_box((
                 Certificate::decode(&vek).is_ok(),
                 Certificate::decode(&ask).is_ok(),
                 Crl::decode(&list).is_ok(),
             ));
         }),
-        case("decoding the report", || {
+        case("decoding the report", &[], || {
             black_box(Evidence::decode(black_box(&report)).is_ok());
         }),
-    ];
-    for _ in 0..TURNS {
-        for case in &mut cases {
-            for _ in 0..RUNS {
-                let start = Instant::now();
-                (case.run)();
-                case.best = case.best.min(start.elapsed());
-            }
-        }
-    }
-    print(&cases);
-}
-
-fn case<'a>(name: &'static str, run: impl FnMut() + 'a) -> Case<'a> {
-    Case { name, run: Box::new(run), best: Duration::MAX }
-}
-
-#[expect(clippy::print_stdout, reason = "what the program is for")]
-fn print(cases: &[Case<'_>]) {
-    let micros = |case: &Case<'_>| case.best.as_secs_f64() * 1e6;
-    let (ecdsa, rsa) = (micros(&cases[0]), micros(&cases[1]));
-    for case in cases {
-        let bare = match case.name {
-            "warm" => ecdsa,
-            "new VCEK" => ecdsa + rsa,
-            "all cold" => ecdsa + 3.0 * rsa,
-            _ => {
-                println!("{:30} {:8.1} us", case.name, micros(case));
-                continue;
-            }
-        };
-        let ratio = micros(case) / bare;
-        println!("{:30} {:8.1} us, bare {bare:8.1} us, ratio {ratio:.3}", case.name, micros(case));
-    }
+    ]);
 }

@@ -72,7 +72,7 @@ pub fn appraise(
     let excused = checks.iter().any(|check| check.outcome == Outcome::Note);
     let trust = TrustLevel::of(&claims, excused);
     let lifetime = policy.freshness.result_seconds;
-    let measured = !reference.measurements.is_empty();
+    let measured = !reference.measurements.is_empty() || names_measurements(&claims, policy);
     Ok(AttestationResult {
         trust,
         measured,
@@ -82,6 +82,18 @@ pub fn appraise(
         claims,
         checks,
     })
+}
+
+/// Whether the policy lists the measurements that it accepts of this environment.
+fn names_measurements(claims: &Claims, policy: &Policy) -> bool {
+    match claims.detail.silicon() {
+        Detail::Snp(_) => !policy.snp.hash.is_empty(),
+        Detail::Sgx(_) => !policy.sgx.hash.is_empty(),
+        Detail::Tdx(_) => !policy.tdx.hash.is_empty(),
+        Detail::Cca(_) => !policy.cca.hash.is_empty(),
+        Detail::Nitro(_) => !policy.nitro.hash.is_empty(),
+        Detail::Vtpm(_) | Detail::None => false,
+    }
 }
 
 /// Runs every check of authentication. Claims come back whenever there are any, proven or not.
@@ -181,7 +193,8 @@ fn revocation(claims: &Claims, policy: &Policy, now: Time, checks: &mut Checks) 
             let found = coverage.number;
             checks.require(Reason::CrlNumber, issuer(), found >= Some(least), least, found);
         }
-        if let Some(limit) = rules.max_age_seconds {
+        let limit = rules.max_age_of.get(&coverage.issuer).copied();
+        if let Some(limit) = limit.or(rules.max_age_seconds) {
             let age = now.since(window.from);
             checks.require_unless(!rules.required, Reason::CrlAge, issuer(), age <= limit, limit, age);
         }

@@ -28,6 +28,7 @@ use crate::cursor::Malformed;
 use crate::endorsements::{DocumentKind, Endorsements};
 use crate::evidence::Evidence;
 use crate::reason::{Reason, Rejection};
+use crate::time::{Time, Window};
 
 /// The largest submission.
 pub const MAX_SIZE: usize = 512 * 1024;
@@ -47,6 +48,8 @@ pub struct Submission {
     pub keep_claims: Option<KeepClaims>,
     /// Report data that a carrier's own format demands, in place of the claims of a keep.
     pub report_data: Option<Vec<u8>>,
+    /// When the RA-TLS certificate that carried the evidence is valid, if one did.
+    pub validity: Option<Window>,
 }
 
 /// Endorsements that came with evidence: sent by the attester or its host, and proven like all others when they are used.
@@ -67,6 +70,8 @@ pub enum Carrier {
     Pem,
     /// Base64 text.
     Base64,
+    /// Hexadecimal text.
+    Hexadecimal,
     /// A PKCS#10 request.
     Request,
     /// An attestation bundle.
@@ -114,6 +119,14 @@ impl Submission {
         Ok(Cow::Owned(endorsements))
     }
 
+    /// Refuses a submission whose RA-TLS certificate is not valid at `now`. Requests and bundles have no dates.
+    pub fn check_validity(&self, now: Time) -> Result<(), Rejection> {
+        match self.validity.filter(|validity| !validity.contains(now)) {
+            None => Ok(()),
+            Some(validity) => Err(Rejection::one(Reason::ChainValidity, validity, now)),
+        }
+    }
+
     /// What was submitted, for people: `PKCS#10 request, attestation bundle: AMD SEV-SNP`.
     pub fn describe(&self) -> String {
         let mut text = String::new();
@@ -154,6 +167,7 @@ impl Carrier {
         match self {
             Self::Pem => "PEM",
             Self::Base64 => "base64",
+            Self::Hexadecimal => "hexadecimal",
             Self::Request => "PKCS#10 request",
             Self::Bundle => "attestation bundle",
             Self::Legacy => "extension of old Enarx",

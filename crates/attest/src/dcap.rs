@@ -18,9 +18,31 @@ pub mod pem;
 pub mod quote;
 pub mod tcb;
 
+use alloc::vec::Vec;
+
 use self::enclave::Report;
 use self::pck::Pck;
+use self::quote::Quote;
 use self::tcb::Verdict;
+use crate::x509::certificate::Certificate;
+
+/// A quote, and the certificates that came beside it.
+#[derive(Clone, Debug)]
+pub struct Evidence<B> {
+    /// The decoded quote.
+    pub quote: Quote<B>,
+    /// Certificates that a carrier brought along.
+    pub certificates: Vec<Certificate>,
+}
+
+/// What only a quote says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims<B> {
+    /// The report of the enclave or TD.
+    pub report: B,
+    /// The platform.
+    pub platform: Platform,
+}
 
 /// What is known of the platform that a quote comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

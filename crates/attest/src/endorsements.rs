@@ -3,11 +3,14 @@
 //! The caller fetches them (the host is a mere courier), adds them once and keeps the set for many appraisals; each item
 //! is decoded and hashed when it is added, and proven when it is used.
 
+mod certificates;
+
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use self::certificates::Certificates;
 use crate::crypto::sha256;
 use crate::cursor::{self, Malformed};
 use crate::dcap::collateral::Collateral;
@@ -23,9 +26,9 @@ const MAX_DOCUMENT: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct Endorsements {
     anchors: Vec<Anchor>,
-    certificates: Vec<Certificate>,
-    crls: Vec<Crl>,
-    documents: BTreeMap<[u8; 32], Document>,
+    certificates: Certificates,
+    crls: Vec<Arc<Crl>>,
+    documents: BTreeMap<[u8; 32], Arc<Document>>,
     collateral: Collateral,
     memory: Arc<dyn Memory>,
 }
@@ -55,7 +58,7 @@ impl Endorsements {
     pub fn new(anchors: Vec<Anchor>) -> Self {
         Self {
             anchors,
-            certificates: Vec::new(),
+            certificates: Certificates::default(),
             crls: Vec::new(),
             documents: BTreeMap::new(),
             collateral: Collateral::default(),
@@ -66,7 +69,9 @@ impl Endorsements {
     /// The vendors' roots, with the intermediates that come with the crate.
     pub fn shipped() -> Result<Self, Malformed> {
         let mut endorsements = Self::new(roots::shipped()?);
-        endorsements.certificates = roots::intermediates()?;
+        roots::intermediates()?
+            .into_iter()
+            .for_each(|certificate| endorsements.certificates.add(certificate));
         Ok(endorsements)
     }
 
@@ -83,10 +88,7 @@ impl Endorsements {
 
     /// Adds a certificate; the same one twice counts once.
     pub fn add_certificate(&mut self, der: &[u8]) -> Result<(), Malformed> {
-        let certificate = Certificate::decode(der)?;
-        if self.certificates.iter().all(|known| known.digest() != certificate.digest()) {
-            self.certificates.push(certificate);
-        }
+        self.certificates.add(Certificate::decode(der)?);
         Ok(())
     }
 
@@ -112,7 +114,7 @@ impl Endorsements {
                 DocumentKind::QeIdentity => self.collateral.add_identity(bytes)?,
                 DocumentKind::CcaKeys => {}
             }
-            self.documents.insert(digest, Document { kind, bytes: bytes.into() });
+            self.documents.insert(digest, Arc::new(Document { kind, bytes: bytes.into() }));
         }
         Ok(())
     }
@@ -127,14 +129,25 @@ impl Endorsements {
         self.certificates.iter()
     }
 
+    /// The certificates whose subject has this common name.
+    pub(crate) fn certificates_of(&self, name: &str) -> impl Iterator<Item = &Certificate> {
+        self.certificates.of_name(name)
+    }
+
+    /// The VCEKs of a CHIP_ID, the PCKs of a PPID, or the VLEKs for an empty id.
+    pub(crate) fn platform_keys(&self, platform: &[u8]) -> impl Iterator<Item = &Certificate> {
+        self.certificates.of_platform(platform)
+    }
+
     /// Every revocation list.
     pub fn crls(&self) -> impl Iterator<Item = &Crl> {
-        self.crls.iter()
+        self.crls.iter().map(Arc::as_ref)
     }
 
     /// The documents of a kind, each with its SHA-256.
     pub fn documents(&self, kind: DocumentKind) -> impl Iterator<Item = (&[u8; 32], &Document)> {
-        self.documents.iter().filter(move |(_, document)| document.kind == kind)
+        let documents = self.documents.iter().map(|(digest, document)| (digest, document.as_ref()));
+        documents.filter(move |(_, document)| document.kind == kind)
     }
 
     /// Intel's documents, decoded.
@@ -149,8 +162,8 @@ impl Endorsements {
 
     fn keep_crl(&mut self, crl: Crl) {
         let known = |known: &Crl| known.digest() == crl.digest() && known.source() == crl.source();
-        if !self.crls.iter().any(known) {
-            self.crls.push(crl);
+        if !self.crls().any(known) {
+            self.crls.push(Arc::new(crl));
         }
     }
 }

@@ -4,10 +4,9 @@
 //! is therefore the one cache that cannot lie; dates, revocation and rules are judged anew each time, which costs little.
 //! Only certificates, lists and collateral are remembered, never the evidence's own signature.
 
-use crate::crypto::sha256;
-
-/// A signature by a key over exact bytes: a digest of both.
-pub type Fact = [u8; 32];
+/// A signature by a key over exact bytes: SHA-256 of the SubjectPublicKeyInfo, then SHA-256 of what was signed with its
+/// signature.
+pub type Fact = [u8; 64];
 
 /// Where verified signatures are remembered. A service shares one among its threads; forgetting is always safe.
 pub trait Memory: Send + Sync {
@@ -30,9 +29,16 @@ impl Memory for Forgetful {
     fn remember(&self, _: Fact) {}
 }
 
-/// Whether the holder of `spki` signed the item with this digest: from memory, or by `verify`.
-pub fn verified(memory: &dyn Memory, spki: &[u8], item: &[u8; 32], verify: impl FnOnce() -> bool) -> bool {
-    let fact = sha256(&[sha256(spki), *item].concat());
+/// Whether the holder of the key with the digest `spki` signed the item with this digest: from memory, or by `verify`.
+pub(crate) fn verified(
+    memory: &dyn Memory,
+    spki: &[u8; 32],
+    item: &[u8; 32],
+    verify: impl FnOnce() -> bool,
+) -> bool {
+    let mut fact = [0; 64];
+    fact[..32].copy_from_slice(spki);
+    fact[32..].copy_from_slice(item);
     memory.recall(&fact) || {
         let holds = verify();
         if holds {
@@ -65,13 +71,14 @@ mod tests {
     #[test]
     fn only_what_held_is_remembered_for_the_same_key_and_item() {
         let memory = Everything::default();
-        let check = |spki: &[u8], item: [u8; 32], holds: bool, expected: bool| {
-            assert_eq!(verified(&memory, spki, &item, || holds), expected);
+        let check = |spki: u8, item: u8, holds: bool, expected: bool| {
+            assert_eq!(verified(&memory, &[spki; 32], &[item; 32], || holds), expected);
         };
-        check(b"key", [1; 32], false, false);
-        check(b"key", [1; 32], true, true);
-        check(b"key", [1; 32], false, true);
-        check(b"other", [1; 32], false, false);
-        check(b"key", [2; 32], false, false);
+        check(1, 2, false, false);
+        check(1, 2, true, true);
+        check(1, 2, false, true);
+        check(2, 1, false, false);
+        check(3, 2, false, false);
+        check(1, 3, false, false);
     }
 }

@@ -110,6 +110,8 @@ pub struct Revocation {
     pub required: bool,
     /// The most seconds since a list was issued.
     pub max_age_seconds: Option<u64>,
+    /// The same for single issuers by their common names, in place of the general limit: some publish once a year.
+    pub max_age_of: BTreeMap<String, u64>,
     /// The least cRLNumber, by the common name of the certificate that the list must cover ("SEV-Milan", "SEV-VLEK-Milan"):
     /// a list that was replaced is never taken again.
     pub minimum_number: BTreeMap<String, u64>,
@@ -203,7 +205,12 @@ impl Deref for Policy {
 
 impl Default for Revocation {
     fn default() -> Self {
-        Self { required: true, max_age_seconds: None, minimum_number: BTreeMap::new() }
+        Self {
+            required: true,
+            max_age_seconds: None,
+            max_age_of: BTreeMap::new(),
+            minimum_number: BTreeMap::new(),
+        }
     }
 }
 

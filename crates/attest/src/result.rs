@@ -59,14 +59,14 @@ impl AttestationResult {
         self.trust
     }
 
-    /// Whether the launch measurement was compared with reference values.
+    /// Whether the launch measurement was compared with reference values or a list of the policy.
     pub fn is_measured(&self) -> bool {
         self.measured
     }
 
     /// The security version of the platform, in the words of its vendor; nothing where it has none.
     pub fn tcb_level(&self) -> Option<String> {
-        match &self.claims.detail {
+        match self.claims.detail.silicon() {
             Detail::Snp(claims) => Some(alloc::format!("{}", claims.reported)),
             Detail::Sgx(claims) => {
                 claims.platform.verdict.as_ref().map(|verdict| verdict.status.name().into())

@@ -8,34 +8,21 @@ use alloc::vec::Vec;
 
 pub(crate) use self::appraise::appraise;
 use crate::claims::{self, Detail};
-use crate::cursor::{Cursor, Malformed, Problem};
+use crate::cursor::{Cursor, Malformed};
+use crate::dcap;
 use crate::dcap::authenticate::Context;
 use crate::dcap::enclave::{self, Report};
 use crate::dcap::quote::{self, Quote};
-use crate::dcap::{self, Platform};
 use crate::endorsements::Endorsements;
 use crate::evidence::Tee;
 use crate::reason::Checks;
 use crate::time::Time;
-use crate::x509::certificate::Certificate;
 
 /// A quote, and the certificates that came beside it.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    /// The decoded quote.
-    pub quote: Quote<Report>,
-    /// Certificates that a carrier brought along.
-    pub certificates: Vec<Certificate>,
-}
+pub type Evidence = dcap::Evidence<Report>;
 
 /// What only an SGX quote says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
-    /// The enclave's report.
-    pub report: Report,
-    /// The platform.
-    pub platform: Platform,
-}
+pub type Claims = dcap::Claims<Report>;
 
 /// Decodes a bare quote.
 pub fn decode(bytes: &[u8]) -> Result<Evidence, Malformed> {
@@ -65,16 +52,8 @@ pub(crate) fn authenticate(
     })
 }
 
-/// The body; version 5 writes its type and size before it.
+/// The body; other versions than 5 have no other type.
 fn body(version: u16, at: &mut Cursor<'_>) -> Result<Report, Malformed> {
-    if version == 5 {
-        let start = *at;
-        let kind = at.u16_le("quote.body.type")?;
-        let size = at.u32_le("quote.body.size")?;
-        if (kind, size) != (1, enclave::SIZE as u32) {
-            let problem = Problem::Unexpected { expected: "the body of an enclave (1)", found: kind.into() };
-            return Err(start.error("quote.body.type", problem));
-        }
-    }
+    quote::body_kind(version, at, 1, |kind| (kind == 1).then_some(enclave::SIZE as u32))?;
     Report::read(at)
 }

@@ -8,37 +8,24 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 pub(crate) use self::appraise::appraise;
-use self::report::Report;
+use self::report::{Form, Report};
 use crate::claims::{self, Detail};
-use crate::cursor::{Cursor, Malformed, Problem};
+use crate::cursor::{Cursor, Malformed};
+use crate::dcap;
 use crate::dcap::authenticate::Context;
 use crate::dcap::collateral::TcbInfo;
 use crate::dcap::quote::{self, Quote};
 use crate::dcap::tcb::{Module, TdSvn};
-use crate::dcap::{self, Platform};
 use crate::endorsements::Endorsements;
 use crate::evidence::Tee;
 use crate::reason::{Checks, Reason};
 use crate::time::Time;
-use crate::x509::certificate::Certificate;
 
 /// A quote, and the certificates that came beside it.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    /// The decoded quote.
-    pub quote: Quote<Report>,
-    /// Certificates that a carrier brought along.
-    pub certificates: Vec<Certificate>,
-}
+pub type Evidence = dcap::Evidence<Report>;
 
 /// What only a TDX quote says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
-    /// The TD's report.
-    pub report: Report,
-    /// The platform.
-    pub platform: Platform,
-}
+pub type Claims = dcap::Claims<Report>;
 
 /// Decodes a bare quote.
 pub fn decode(bytes: &[u8]) -> Result<Evidence, Malformed> {
@@ -88,22 +75,9 @@ fn check_module(report: &Report, info: &TcbInfo, checks: &mut Checks) {
     checks.equal(Reason::TdxModule, "SEAMATTRIBUTES", &module.attributes.0, &report.seam_attributes);
 }
 
-/// The body; version 5 writes its type and size before it.
+/// The body; that of version 4 is of TDX 1.0.
 fn body(version: u16, at: &mut Cursor<'_>) -> Result<Report, Malformed> {
-    let start = *at;
-    let kind = match version {
-        5 => at.u16_le("quote.body.type")?,
-        _ => 2,
-    };
-    let unknown = Problem::Unexpected { expected: "the body of a TD (2, 3 or 4)", found: kind.into() };
-    let form = report::Form::of(kind).ok_or_else(|| start.error("quote.body.type", unknown))?;
-    if version == 5 {
-        let start = *at;
-        let size = at.u32_le("quote.body.size")?;
-        if size != form.size() {
-            let problem = Problem::Unexpected { expected: "the size of the body's type", found: size.into() };
-            return Err(start.error("quote.body.size", problem));
-        }
-    }
-    Report::read(form, at)
+    let size = |kind| Form::of(kind).map(Form::size);
+    let kind = quote::body_kind(version, at, 2, size)?;
+    Report::read(Form::of(kind).unwrap_or(Form::V1_0), at)
 }

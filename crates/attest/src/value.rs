@@ -5,6 +5,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -18,6 +19,8 @@ pub enum Value {
     None,
     /// A word or a sentence.
     Text(Cow<'static, str>),
+    /// The name of a certificate, shared with it.
+    Name(Arc<str>),
     /// A count, a version, an index.
     Number(u64),
     /// A bit field; written in hexadecimal.
@@ -37,6 +40,7 @@ impl fmt::Display for Value {
         match self {
             Value::None => f.write_str("nothing"),
             Value::Text(text) => f.write_str(text),
+            Value::Name(name) => f.write_str(name),
             Value::Number(number) => write!(f, "{number}"),
             Value::Bits(bits) => write!(f, "{bits:#x}"),
             Value::Bytes(bytes) if bytes.is_empty() => f.write_str("no bytes"),
@@ -57,6 +61,12 @@ impl From<&'static str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Value::Text(Cow::Owned(text))
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(name: Arc<str>) -> Self {
+        Value::Name(name)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Carriers opened from end to end: synthetic requests and certificates, and the genuine ones of the vectors.
 
-use std::path::{Path, PathBuf};
+#[path = "support/vectors.rs"]
+mod vectors;
 
 use attest::appraise::appraise;
 use attest::base64;
@@ -23,6 +24,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair,
 };
+
+use self::vectors::{folder, read};
 
 #[test]
 fn a_keep_s_request_is_opened_and_judged() {
@@ -122,6 +125,12 @@ fn a_certificate_of_each_kind_carries_evidence() {
     let quote = snp_report();
     let gramine = &[0x2A, 0x86, 0x48, 0x86, 0xF8, 0x4D, 0x8A, 0x39, 6];
     let submission = Submission::open(&key.certificate(&extension(gramine, &quote))).expect("opens");
+    for (at, valid) in
+        [("2024-12-31T23:59:59Z", false), ("2025-01-01T00:00:00Z", true), ("2035-01-02T00:00:00Z", false)]
+    {
+        let now = Time::from_rfc3339(at).expect("valid");
+        assert_eq!(submission.check_validity(now).is_ok(), valid, "{at}");
+    }
     let binding = submission.binding(false).expect("bound to the key");
     assert!(binding.holds(&[sha256(&key.spki), [0; 32]].concat()));
 
@@ -176,7 +185,10 @@ fn bare_and_wrapped_reports_are_the_same_evidence() {
         base64::encode_url(&report),
         base64::encode_url(&table)
     );
-    let forms: [(Vec<u8>, usize); 8] = [
+    let hex: String = report.iter().map(|byte| format!("{byte:02x}")).collect();
+    let forms: [(Vec<u8>, usize); 10] = [
+        (format!("{hex}\n").into_bytes(), 0),
+        (hex.to_uppercase().into_bytes(), 0),
         (report.clone(), 0),
         (base64::encode(&report).into_bytes(), 0),
         (pem::encode("EVIDENCE", &report).into_bytes(), 0),
@@ -220,7 +232,7 @@ fn anything_else_is_refused_with_its_reason() {
 
 #[test]
 fn requests_of_old_keeps() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     let check = |path: &str, certificates: usize, crls: usize, documents: usize| {
         let request = read(&vectors.join(path).join("request.csr"));
         let submission = Submission::open(&request).unwrap_or_else(|rejection| panic!("{path}: {rejection}"));
@@ -253,7 +265,7 @@ fn requests_of_old_keeps() {
 
 #[test]
 fn reports_of_configfs_tsm() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     let case = vectors.join("snp/genoa-v3-configfs-tsm");
     for name in ["sevsnp-tsm-report.json", "sevsnp-tsm-report.cbor"] {
         let submission = Submission::open(&read(&case.join(name))).unwrap_or_else(|r| panic!("{name}: {r}"));
@@ -364,27 +376,6 @@ fn cuts_and_flips(signed: &[u8]) {
         flipped[byte] ^= 1 << (byte % 8);
         assert!(Submission::open(&flipped).is_err(), "byte {byte}");
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test reads its environment and says what it skips"
-)]
-fn vectors() -> Option<PathBuf> {
-    let folder = match std::env::var("ENARX_VECTORS") {
-        Ok(folder) => PathBuf::from(folder),
-        Err(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-    };
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no vectors at {}", folder.display());
-    None
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// extensionRequest, 1.2.840.113549.1.9.14.

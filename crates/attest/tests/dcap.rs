@@ -2,7 +2,7 @@
 
 #[path = "dcap/hierarchy.rs"]
 mod hierarchy;
-#[path = "dcap/memory.rs"]
+#[path = "support/memory.rs"]
 mod memory;
 
 use std::sync::Arc;
@@ -309,6 +309,17 @@ fn an_enclave_must_be_sound() {
 
 type PolicyRow = (Kind, &'static str, Reason);
 
+/// An issuer's own limit takes the place of the general one, and a list of the policy makes a measurement an approved one.
+#[test]
+fn limits_and_lists_of_the_policy_count() {
+    let ages = "[revocation]\nmax_age_seconds = 1\n\
+        max_age_of = { \"Intel SGX Root CA\" = 1209600, \"Intel SGX PCK Platform CA\" = 1209600 }\n";
+    let world = World::new(Kind::Tdx4);
+    assert!(!judge(&world, ages, NOW).expect("both lists have a limit of their own").is_measured());
+    let hash = format!("[tdx]\nhash = [\"{}\"]", "61".repeat(48));
+    assert!(judge(&world, &hash, NOW).expect("it is listed").is_measured());
+}
+
 #[test]
 fn policies_refuse_what_they_do_not_name() {
     let rows: &[PolicyRow] = &[
@@ -341,6 +352,7 @@ fn policies_refuse_what_they_do_not_name() {
         (Kind::Tdx4, "[tdx.tcb]\nminimum_evaluation = 20", Reason::IntelTcbEvaluation),
         (Kind::Tdx4, "[tdx.tcb]\nmaximum_age_seconds = 1209599", Reason::IntelCollateralAge),
         (Kind::Tdx4, "[revocation]\nmax_age_seconds = 1209599", Reason::CrlAge),
+        (Kind::Tdx4, "[revocation]\nmax_age_of = { \"Intel SGX Root CA\" = 1209599 }", Reason::CrlAge),
         (Kind::Tdx4, "[tdx.platform]\nfmspc = [\"{00*6}\"]", Reason::IntelPlatform),
         (Kind::Tdx4, "[tdx.platform]\ndenied_fmspc = [\"00906EA10000\"]", Reason::IntelPlatform),
         (Kind::Tdx4, "[tdx.platform]\ninstances = [\"{00*16}\"]", Reason::IntelPlatform),

@@ -1,12 +1,11 @@
 //! Genuine SGX and TDX quotes, judged with genuine collateral at the time that their index names.
-//!
-//! The vectors are not part of the repository: `ENARX_VECTORS` names their folder, by default `shared/vectors` beside the
-//! workspace. Without them the tests say so and pass.
 
-#[path = "dcap/memory.rs"]
+#[path = "support/memory.rs"]
 mod memory;
+#[path = "support/vectors.rs"]
+mod vectors;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use attest::appraise::appraise;
@@ -23,6 +22,7 @@ use attest::time::Time;
 use attest::x509::certificate::Certificate;
 
 use self::memory::Everything;
+use self::vectors::{folder, read};
 
 /// Nothing is expected of the report data.
 const POLICY: &str = "[freshness]\nbinding_required = false\n";
@@ -87,7 +87,7 @@ const CASES: &[(&str, &str, &str, &str, &str)] = &[
 
 #[test]
 fn every_case_is_judged_as_its_index_says() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     for &(case, collateral, at, status, advisories) in CASES {
         let quote = read(&vectors.join(case).join("quote.bin"));
         let endorsements = collateral_of(&vectors, collateral);
@@ -125,7 +125,7 @@ fn every_case_is_judged_as_its_index_says() {
 
 #[test]
 fn refused_cases_say_why() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     for (case, collateral, at, reason) in [
         (
             "tdx/v5-td15-outdated",
@@ -164,7 +164,7 @@ fn refused_cases_say_why() {
 /// The request's own collateral is of the month of its quote, but has no QE identity: old keeps never sent one.
 #[test]
 fn no_identity_of_the_quoting_enclave_is_a_refusal() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     let mut endorsements = collateral_of(&vectors, "SGX_00606a000000_20250815");
     let case = "sgx/v3-automata-a";
     let quote = read(&vectors.join(case).join("quote.bin"));
@@ -187,7 +187,7 @@ fn no_identity_of_the_quoting_enclave_is_a_refusal() {
 
 #[test]
 fn a_quote_may_fill_the_buffer_of_its_host() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     let padded = read(&vectors.join("tdx/v4-gcp-2026-06/gcp-tdx-original-8000.bin"));
     let endorsements = collateral_of(&vectors, "TDX_00806f050000_20260630");
     judge(&padded, &endorsements, POLICY, "2026-07-15T08:03:03Z").expect("padded");
@@ -199,7 +199,7 @@ fn a_quote_may_fill_the_buffer_of_its_host() {
 
 #[test]
 fn a_platform_id_finds_its_certificate_under_another_root() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     let case = vectors.join("sgx/synthetic-intel-qvl-sample");
     let quote = read(&case.join("quote.dat"));
     let mut endorsements = Endorsements::shipped().expect("roots decode");
@@ -239,7 +239,7 @@ fn a_platform_id_finds_its_certificate_under_another_root() {
 /// Every bit of every byte: nothing in a quote is left to be chosen.
 #[test]
 fn every_flipped_bit_and_every_truncation_is_refused() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     let cases = [
         ("sgx/v3-automata-a", "SGX_00606a000000_20250815", "2025-08-30T05:09:06Z"),
         ("tdx/v5-td15ex", "TDX_b0c06f000000_20261008", "2026-10-23T00:06:48Z"),
@@ -271,7 +271,7 @@ fn every_flipped_bit_and_every_truncation_is_refused() {
 /// A damaged document is not used; one that stands beside a good one does no harm.
 #[test]
 fn damaged_collateral_is_refused_and_hides_nothing() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("") else { return };
     let (name, at) = ("TDX_00806f050000_20250604", "2025-06-19T09:35:34Z");
     let quote = read(&vectors.join("tdx/v4-oak/quote.bin"));
     let good = collateral_of(&vectors, name);
@@ -366,25 +366,4 @@ fn pem_chain(text: &[u8]) -> Vec<Certificate> {
 fn hex(text: &str) -> Vec<u8> {
     let digit = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
     (0..text.len()).step_by(2).map(digit).collect()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test reads its environment and says what it skips"
-)]
-fn vectors() -> Option<PathBuf> {
-    let folder = match std::env::var("ENARX_VECTORS") {
-        Ok(folder) => PathBuf::from(folder),
-        Err(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-    };
-    if folder.join("intel-collateral").is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no collateral at {}", folder.display());
-    None
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,16 +1,17 @@
 //! Genuine SNP evidence, bent: every single-bit flip of a report or its VEK is refused, every truncation has a reason, and
 //! the negative cases of the index are refused for theirs. There is no bit that does not count.
-//!
-//! The vectors are not part of the repository, see `vectors.rs`.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+#[path = "support/memory.rs"]
+mod memory;
+#[path = "support/vectors.rs"]
+mod vectors;
+
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use attest::appraise::appraise;
 use attest::endorsements::Endorsements;
 use attest::evidence::Evidence;
-use attest::memory::{Fact, Memory};
 use attest::policy::Policy;
 use attest::reason::{Checks, Reason, Rejection};
 use attest::reference::ReferenceValues;
@@ -20,6 +21,9 @@ use attest::snp::vek::Vek;
 use attest::time::Time;
 use attest::x509::certificate::Certificate;
 use attest::x509::{chain, crl};
+
+use self::memory::Everything;
+use self::vectors::{folder, read};
 
 /// Lists of the time are not among the vectors; everything that a genuine host may be is accepted.
 const LENIENT: &str = "revocation.required = false\nfreshness.binding_required = false\naccept.legacy_enarx = true\n\
@@ -50,20 +54,6 @@ struct Case {
     now: Time,
     report: Vec<u8>,
     vek: Vec<u8>,
-}
-
-/// Keeps every signature that was verified, so that bending a report does not verify its chain again.
-#[derive(Default)]
-struct Everything(Mutex<BTreeSet<Fact>>);
-
-impl Memory for Everything {
-    fn recall(&self, fact: &Fact) -> bool {
-        self.0.lock().expect("not poisoned").contains(fact)
-    }
-
-    fn remember(&self, fact: Fact) {
-        self.0.lock().expect("not poisoned").insert(fact);
-    }
 }
 
 impl Case {
@@ -120,7 +110,7 @@ impl Case {
 
 #[test]
 fn every_flipped_bit_is_refused() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("snp") else { return };
     let cases = Mutex::new(CASES.to_vec());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -139,7 +129,7 @@ fn every_flipped_bit_is_refused() {
 
 #[test]
 fn every_truncation_has_a_reason() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("snp") else { return };
     for case in CASES {
         let case = Case::load(&vectors, case);
         for length in 0..case.report.len() {
@@ -154,7 +144,7 @@ fn every_truncation_has_a_reason() {
 
 #[test]
 fn the_withdrawn_ask_of_genoa_is_revoked() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("snp") else { return };
     let folder = vectors.join("NEG-genoa-revoked-ask");
     let case = Case::load(&vectors, ("genoa-v3-configfs-tsm", "vcek.der", "2023-01-01T00:00:00Z"));
     let mut endorsements = case.endorsed_by(&case.vek).expect("VEK decodes");
@@ -178,7 +168,7 @@ fn the_withdrawn_ask_of_genoa_is_revoked() {
 
 #[test]
 fn a_synthetic_vcek_decodes_and_leads_nowhere() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = folder("snp") else { return };
     let vek = read(&vectors.join("NEG-vcek-synthetic-legacy/vcek.der"));
     let certificate = Certificate::decode(&vek).expect("decodes");
     assert!(Vek::decode(&certificate).is_ok_and(|vek| vek.hwid.is_some()), "{:?}", Vek::decode(&certificate));
@@ -186,26 +176,4 @@ fn a_synthetic_vcek_decodes_and_leads_nowhere() {
     let endorsements = case.endorsed_by(&vek).expect("VEK decodes");
     let rejection = case.judge(&endorsements, &case.report).expect_err("not AMD's");
     assert!(rejection.has(Reason::ChainSignature), "{rejection}");
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test reads its environment and says what it skips"
-)]
-fn vectors() -> Option<PathBuf> {
-    let folder = match std::env::var("ENARX_VECTORS") {
-        Ok(folder) => PathBuf::from(folder),
-        Err(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-    };
-    let folder = folder.join("snp");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no vectors at {}", folder.display());
-    None
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,9 +1,9 @@
 //! Genuine evidence, judged at the time that its index names.
-//!
-//! The vectors are not part of the repository: `ENARX_VECTORS` names their folder, by default `shared/vectors` beside the
-//! workspace. Without them the tests say so and pass.
 
-use std::path::{Path, PathBuf};
+#[path = "support/vectors.rs"]
+mod vectors;
+
+use std::path::Path;
 
 use attest::appraise::appraise;
 use attest::endorsements::Endorsements;
@@ -13,12 +13,14 @@ use attest::reason::Reason;
 use attest::reference::ReferenceValues;
 use attest::time::Time;
 
+use self::vectors::{folder, read};
+
 /// Revocation lists of the time are not among the vectors, and nothing is expected of the report data.
 const NO_LISTS: &str = "[revocation]\nrequired = false\n[freshness]\nbinding_required = false\n";
 
 #[test]
 fn snp() {
-    let Some(vectors) = vectors("snp") else { return };
+    let Some(vectors) = folder("snp") else { return };
     let check = |case: &str, vek: &str, at: &str, policy: &str, expected: Option<Reason>| {
         judge(&vectors.join(case), vek, at, &format!("{NO_LISTS}{policy}"), expected);
     };
@@ -46,7 +48,7 @@ fn snp() {
 
 #[test]
 fn snp_revocation_list_counts() {
-    let Some(vectors) = vectors("snp") else { return };
+    let Some(vectors) = folder("snp") else { return };
     let case = vectors.join("milan-v2-virtee");
     let mut endorsements = Endorsements::shipped().expect("shipped certificates decode");
     endorsements.add_certificate(&read(&case.join("vcek.der"))).expect("VCEK decodes");
@@ -78,26 +80,4 @@ fn judge(case: &Path, vek: &str, at: &str, policy: &str, expected: Option<Reason
         (Ok(_), Some(reason)) => panic!("{case} at {at}: accepted, expected {reason}"),
         (Err(rejection), None) => panic!("{case} at {at}: {rejection}"),
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test reads its environment and says what it skips"
-)]
-fn vectors(tee: &str) -> Option<PathBuf> {
-    let folder = match std::env::var("ENARX_VECTORS") {
-        Ok(folder) => PathBuf::from(folder),
-        Err(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-    };
-    let folder = folder.join(tee);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no vectors at {}", folder.display());
-    None
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,11 +1,10 @@
 //! Genuine evidence behind Azure's virtual TPM, judged at the time that its index names, and every single-bit flip and
 //! truncation of some.
-//!
-//! The vectors are not part of the repository: `ENARX_VECTORS` names their folder, by default `shared/vectors` beside the
-//! workspace. Without them the tests say so and pass.
 
 #[path = "tokens/judge.rs"]
 mod judge;
+#[path = "support/vectors.rs"]
+mod vectors;
 #[path = "tokens/yaml.rs"]
 mod yaml;
 
@@ -15,11 +14,12 @@ use attest::reason::Reason;
 use attest::time::Time;
 use serde_json::Value;
 
-use self::judge::{Judge, NO_LISTS, each_bit, read, vectors};
+use self::judge::{Judge, NO_LISTS, each_bit};
+use self::vectors::{folder, read};
 
 #[test]
 fn azure_snp() {
-    let Some(vectors) = vectors("azure-vtpm") else { return };
+    let Some(vectors) = folder("azure-vtpm") else { return };
     let judge = |binding: &[u8]| Judge::new("2025-06-01T00:00:00Z", NO_LISTS).bound_to(binding);
     for name in ["evidence-v0.json", "evidence-v1.json"] {
         let evidence = read(&vectors.join("snp-milan-evidence-v0-v1").join(name));
@@ -48,7 +48,7 @@ fn azure_snp() {
 
 #[test]
 fn azure_snp_every_change_is_refused() {
-    let Some(vectors) = vectors("azure-vtpm") else { return };
+    let Some(vectors) = folder("azure-vtpm") else { return };
     let judge = Judge::new("2025-06-01T00:00:00Z", NO_LISTS);
     let evidence = read(&vectors.join("snp-milan-evidence-v2-userdata/evidence-v2.json"));
     judge.refuses_every_change("v2", &evidence);
@@ -56,7 +56,7 @@ fn azure_snp_every_change_is_refused() {
 
 #[test]
 fn azure_tdx() {
-    let Some(vectors) = vectors("azure-vtpm") else { return };
+    let Some(vectors) = folder("azure-vtpm") else { return };
     let collateral = read(&vectors.join("../intel-collateral/TDX_00806f050000_20250604.json"));
     let collateral: Value = serde_json::from_slice(&collateral).expect("JSON");
     let at = "2025-06-19T09:35:34Z";
@@ -75,7 +75,7 @@ fn azure_tdx() {
 
 #[test]
 fn azure_tdx_every_change_of_what_is_ours_is_refused() {
-    let Some(vectors) = vectors("azure-vtpm") else { return };
+    let Some(vectors) = folder("azure-vtpm") else { return };
     let collateral = read(&vectors.join("../intel-collateral/TDX_00806f050000_20250604.json"));
     let judge = with_collateral(
         Judge::new("2025-06-19T09:35:34Z", BINDING_FREE),
@@ -110,7 +110,7 @@ fn azure_tdx_every_change_of_what_is_ours_is_refused() {
 
 #[test]
 fn azure_tdx_with_a_certified_key() {
-    let Some(vectors) = vectors("azure-vtpm") else { return };
+    let Some(vectors) = folder("azure-vtpm") else { return };
     let case = vectors.join("tdx-ak-chain-2026-06");
     let text = |name: &str| String::from_utf8(read(&case.join(name))).expect("text");
     let collateral = yaml::read(&text("azure-collateral-with-ak-intermediates-1780922561.yaml"));

@@ -1,22 +1,22 @@
 //! Genuine tokens of Arm CCA and documents of AWS Nitro, judged at the time that their index names, and every single-bit
 //! flip and truncation of some.
-//!
-//! The vectors are not part of the repository: `ENARX_VECTORS` names their folder, by default `shared/vectors` beside the
-//! workspace. Without them the tests say so and pass.
 
 #[path = "tokens/judge.rs"]
 mod judge;
+#[path = "support/vectors.rs"]
+mod vectors;
 
 use attest::cca::keys;
 use attest::endorsements::DocumentKind;
 use attest::reason::Reason;
 use attest::time::Time;
 
-use self::judge::{Judge, NO_LISTS, read, vectors};
+use self::judge::{Judge, NO_LISTS};
+use self::vectors::{folder, read};
 
 #[test]
 fn cca() {
-    let Some(vectors) = vectors("cca") else { return };
+    let Some(vectors) = folder("cca") else { return };
     let anchors = |name: &str| read(&vectors.join("_trust-anchors").join(name));
     let token = |case: &str| read(&vectors.join(case).join("token.cbor"));
     let (tfa, good, bad) = (anchors("ta-tfa.json"), anchors("ta-02-ok.json"), anchors("ta-02-bad.json"));
@@ -45,7 +45,7 @@ fn cca() {
 
 #[test]
 fn cca_every_change_is_refused() {
-    let Some(vectors) = vectors("cca") else { return };
+    let Some(vectors) = folder("cca") else { return };
     let keys = read(&vectors.join("_trust-anchors/ta-tfa.json"));
     let judge = with_keys("2026-01-01T00:00:00Z", &test_keys(&[&keys]), &keys);
     for case in ["tag399-legacy-tfrmm", "tag907-realm-2.0"] {
@@ -55,7 +55,7 @@ fn cca_every_change_is_refused() {
 
 #[test]
 fn nitro() {
-    let Some(vectors) = vectors("nitro") else { return };
+    let Some(vectors) = folder("nitro") else { return };
     for (case, at, expected) in [
         ("dstack-2025-12", "2025-12-25T13:15:37Z", None),
         ("dstack-2025-12-DEBUG", "2025-12-25T08:20:46Z", Some(Reason::DebugEnabled)),
@@ -91,7 +91,7 @@ fn nitro() {
 
 #[test]
 fn nitro_every_change_is_refused() {
-    let Some(vectors) = vectors("nitro") else { return };
+    let Some(vectors) = folder("nitro") else { return };
     let document = read(&vectors.join("dstack-2025-12/document.cbor"));
     Judge::new("2025-12-25T13:15:37Z", NO_LISTS).refuses_every_change("dstack-2025-12", &document);
 }

@@ -202,7 +202,7 @@ pub enum Config {
 /// What to judge, and by what.
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// Evidence, and endorsements that go with it.
+    /// Evidence, and endorsements that go with it; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// A file in TOML or JSON, or one of the profiles `strict`, `standard` and `lab`.
@@ -296,6 +296,9 @@ pub struct Fetch {
     /// Intel's newest TCB levels, before platforms must have them.
     #[arg(long)]
     pub early: bool,
+    /// Certificate authorities of the services, in place of the web's: a PCCS has a certificate of its own.
+    #[arg(long, value_name = "PEM")]
+    pub ca: Option<PathBuf>,
 }
 
 fn time(text: &str) -> Result<Time, String> {

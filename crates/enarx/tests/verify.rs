@@ -2,6 +2,10 @@
 //! class of failure.
 #![expect(clippy::unwrap_used, reason = "what helpers of tests cannot do fails the test")]
 
+#[expect(dead_code, reason = "other users read files")]
+#[path = "../../attest/tests/support/vectors.rs"]
+mod vectors;
+
 use attest::binding::KeepClaims;
 use attest::carrier::bundle::{self, Kind};
 use attest::carrier::csr;
@@ -12,7 +16,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Accepts what nobody vouches for, if it is bound to a key.
@@ -113,7 +117,7 @@ fn endorsements_are_fetched_shown_and_carried_over() {
 
 #[test]
 fn genuine_evidence_of_the_vectors() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::folder("") else { return };
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     std::fs::write(path.join("lists.toml"), NO_LISTS).unwrap();
@@ -202,21 +206,4 @@ fn service(answers: Vec<Vec<u8>>) -> String {
 
 fn intel_root() -> Vec<u8> {
     include_bytes!("../../attest/src/roots/intel-sgx-root.der").to_vec()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test reads its environment and says what it skips"
-)]
-fn vectors() -> Option<PathBuf> {
-    let folder = match std::env::var("ENARX_VECTORS") {
-        Ok(folder) => PathBuf::from(folder),
-        Err(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-    };
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no vectors at {}", folder.display());
-    None
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{Response, StatusCode};
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 /// The largest answer: Intel's PCK lists are below 1 MiB.
 pub const ANSWER_MOST: u64 = 4 << 20;
@@ -84,10 +84,21 @@ impl Default for Patience {
 impl Client {
     /// A client that trusts the web's certificate authorities.
     pub fn new(patience: Patience) -> Self {
+        Self::trusting(patience, RootCerts::WebPki)
+    }
+
+    /// A client that trusts these certificate authorities alone: a cache in one's own network is certified by its own. Each
+    /// is a certificate as DER.
+    pub fn trusting_only(patience: Patience, authorities: &[Vec<u8>]) -> Self {
+        let authorities = authorities.iter().map(|der| Certificate::from_der(der).to_owned());
+        Self::trusting(patience, RootCerts::Specific(Arc::new(authorities.collect())))
+    }
+
+    fn trusting(patience: Patience, authorities: RootCerts) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::WebPki)
+            .root_certs(authorities)
             .unversioned_rustls_crypto_provider(provider)
             .build();
         let agent = Agent::config_builder()
@@ -170,10 +181,15 @@ fn is_transient(status: StatusCode) -> bool {
         || status.is_server_error()
 }
 
-/// Retry-After in seconds (RFC 9110 section 10.2.3); these services send no dates.
+/// Retry-After (RFC 9110 section 10.2.3): seconds, or a date, which is counted from the service's own date.
 fn retry_after<T>(response: &Response<T>) -> Option<Duration> {
-    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let header = |name| response.headers().get(name)?.to_str().ok();
+    let text = header("retry-after")?;
+    let date = |text| httpdate::parse_http_date(text).ok();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => date(text)?.duration_since(date(header("date")?)?).ok(),
+    }
 }
 
 /// RFC 3986 section 2.1.

@@ -1,6 +1,6 @@
 //! Recognises endorsements in files: PEM, DER, what Intel's service answers, and the collateral objects of DCAP libraries.
 
-use crate::cache;
+use crate::{cache, kds};
 use attest::base64;
 use attest::cursor::Malformed;
 use attest::endorsements::{DocumentKind, Endorsements};
@@ -65,7 +65,9 @@ pub enum Unrecognised {
     #[error(transparent)]
     Malformed(Malformed),
     /// They look like nothing.
-    #[error("neither PEM, nor a certificate, nor a revocation list, nor a document of Intel")]
+    #[error(
+        "neither PEM, nor a certificate, a revocation list, a document of Intel or a list of Arm CCA keys"
+    )]
     Unknown,
 }
 
@@ -78,6 +80,10 @@ impl Endorsement {
         }
         match bytes.trim_ascii_start() {
             [b'{', ..] => json(bytes),
+            [b'[', ..] => {
+                attest::cca::keys::decode(bytes).map_err(Unrecognised::Malformed)?;
+                Ok(vec![Self::Document(DocumentKind::CcaKeys, bytes.to_vec())])
+            }
             // A PCCS answers lists in hexadecimal.
             text if text.len() > 2 && text.trim_ascii_end().iter().all(u8::is_ascii_hexdigit) => {
                 hex(text.trim_ascii_end())
@@ -119,14 +125,16 @@ impl Endorsement {
     }
 }
 
-/// Reads a file, or every file of a directory in the order of their names. Names that start with a dot are left out; the
-/// index of a cache tells where its files came from.
+/// Reads a file, or every file of a directory in the order of their names. Names that start with a dot are left out. Where a
+/// revocation list came from is told by the index of a cache or, without one, by a name as a cache would give it:
+/// `vlek-genoa-crl` is AMD's list of ASVKs.
 pub fn read(path: &Path) -> Result<Vec<Endorsement>, FileError> {
     let origins = cache::origins(path);
     let mut found = Vec::new();
     for file in files(path)? {
         let bytes = read_bounded(&file)?;
-        let origin = file.file_name().and_then(|name| origins.get(name.to_str()?)).cloned();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let origin = origins.get(name).cloned().or_else(|| kds::origin(name));
         let items =
             Endorsement::recognise(&bytes).map_err(|source| FileError::Unknown { path: file, source })?;
         found.extend(items.into_iter().map(|item| match item {

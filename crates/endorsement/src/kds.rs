@@ -40,6 +40,14 @@ pub fn line(base: &str, line: Line) -> Vec<Wanted> {
     ["vcek", "vlek"].into_iter().flat_map(each).collect()
 }
 
+/// Where AMD has the list that a file of this name holds, whatever its extension: `vlek-genoa-crl.der`.
+pub(crate) fn origin(name: &str) -> Option<String> {
+    let stem = |name: &str| name.split('.').next().map(str::to_lowercase);
+    let wanted = Line::ALL.into_iter().flat_map(|known| line(AMD, known));
+    let mut lists = wanted.filter(|wanted| wanted.kind == Kind::Crl);
+    lists.find(|wanted| stem(&wanted.name) == stem(name)).map(|wanted| wanted.origin)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -66,5 +74,11 @@ mod tests {
             "vlek-genoa-crl.crl",
         ];
         assert_eq!(names, expected);
+        assert_eq!(
+            origin("VLEK-Genoa-crl.der").as_deref(),
+            Some("https://kdsintf.amd.com/vlek/v1/Genoa/crl")
+        );
+        assert_eq!(origin("vlek-genoa-cert_chain.pem"), None);
+        assert_eq!(origin("crl"), None);
     }
 }

@@ -44,6 +44,69 @@ fn retry_after_is_waited_for() {
 }
 
 #[test]
+fn retry_after_may_be_a_date() {
+    let dates = "Date: Sat, 14 Jun 2025 15:06:40 GMT\r\nRetry-After: Sat, 14 Jun 2025 15:06:41 GMT\r\n";
+    let service = Service::start(vec![answer(503, dates, b""), ok(&crl("30"))]);
+    let (_directory, store) = store();
+    let started = Instant::now();
+    let patience = Patience { pause_most: Duration::from_secs(2), ..patience() };
+    store.obtain(&service.crl(), &Client::new(patience), NOW).unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn a_service_with_a_certificate_of_its_own_is_trusted_by_name() {
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let authority = own.cert.der().to_vec();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/crl", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::new(config.clone())).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream.unwrap());
+            let mut request = [0; 2048];
+            // A client that does not trust the certificate hangs up here.
+            if stream.read(&mut request).is_ok_and(|length| length > 0) {
+                let _ = stream.write_all(&ok(&crl("30")));
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    let patience = Patience { attempts: 1, ..patience() };
+    let wanted = |client: Client| client.get(&url, None);
+    assert_eq!(wanted(Client::trusting_only(patience, &[authority])).unwrap().body, crl("30"));
+    let stranger = Client::new(patience).get(&url, None).unwrap_err();
+    assert!(matches!(stranger, FetchError::Unavailable { .. }), "{stranger}");
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    assert!(wanted(Client::trusting_only(patience, &[other.cert.der().to_vec()])).is_err());
+}
+
+#[test]
+fn a_directory_without_index_tells_lists_by_their_names() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("vlek-genoa-crl.der"), crl("30")).unwrap();
+    std::fs::write(directory.path().join("other.crl"), crl("30")).unwrap();
+    let items = file::read(directory.path()).unwrap();
+    let sources: Vec<_> = items
+        .iter()
+        .map(|item| match item {
+            Endorsement::Crl(_, source) => source.as_deref(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(sources, [None, Some("https://kdsintf.amd.com/vlek/v1/Genoa/crl")]);
+}
+
+#[test]
 fn what_is_here_serves_on_while_the_service_fails() {
     let garbage = [b"<html>maintenance</html>".to_vec(), Vec::new(), root(), vec![0x30; 500]];
     let truncated = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf".to_vec();

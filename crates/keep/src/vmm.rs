@@ -92,6 +92,7 @@ fn prepare(
     device: OwnedFd,
     first: i32,
 ) -> io::Result<(thread::Keep, Confinement)> {
+    check_counter()?;
     let plan = plan(&image, settings.size)?;
     let memory = load(&plan, &image)?;
     let blocks = GuestMemory::new(MEMORY)?;
@@ -115,6 +116,18 @@ fn prepare(
     drop((image, dirs));
     confine_self(confine.landlock(), confine.filter())?;
     Ok((keep, confine.report))
+}
+
+/// A keep's clock is the time stamp counter. Where processors disagree on it, Linux stops offering it as a clock, and so
+/// do we: a clock that never goes backwards would stand still.
+fn check_counter() -> io::Result<()> {
+    const OFFERED: &str = "/sys/devices/system/clocksource/clocksource0/available_clocksource";
+    match std::fs::read_to_string(OFFERED) {
+        Ok(offered) if !offered.split_whitespace().any(|clock| clock == "tsc") => {
+            Err(io::Error::other("the time stamp counters of this host's processors do not agree"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the memory of a keep with this runtime begins with.

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
+use tracing::field::display;
 use tracing::{Instrument, Level};
 
 /// The header with the request's id.
@@ -76,8 +77,8 @@ pub(crate) async fn observe(
         request: format!("{method} {path}"),
         status,
         elapsed_ms: elapsed.as_secs_f64() * 1000.0,
-        reason: problem.as_ref().map_or(String::new(), reason),
-        notes: response.extensions().get::<Notes>().map_or(String::new(), notes),
+        reason: problem.as_ref().map(reason),
+        notes: response.extensions().get::<Notes>().map(notes),
     };
     line.write(route);
     response
@@ -126,18 +127,16 @@ fn bare_code(status: StatusCode) -> &'static str {
     }
 }
 
-/// Everything there is to say of a problem, whoever may hear it.
+/// Everything there is to say of a problem, whoever may hear it: its code, then each failed check, or what happened.
 fn reason(problem: &Problem) -> String {
-    let mut text = problem.code.to_string();
-    for check in &problem.checks {
-        text.push_str(&format!(" {}", check.code));
-        if let Some(detail) = &check.detail {
-            text.push_str(&format!(" ({detail})"));
-        }
-    }
-    match &problem.detail {
-        Some(detail) => format!("{text}: {detail}"),
-        None => text,
+    let checks = problem.checks.iter().map(|check| check.detail.as_deref().unwrap_or(&check.code).to_owned());
+    let details: Vec<String> = match problem.checks.is_empty() {
+        true => problem.detail.clone().into_iter().collect(),
+        false => checks.collect(),
+    };
+    match details.is_empty() {
+        true => problem.code.to_string(),
+        false => format!("{}: {}", problem.code, details.join("; ")),
     }
 }
 
@@ -151,19 +150,21 @@ struct Line {
     request: String,
     status: u16,
     elapsed_ms: f64,
-    reason: String,
-    notes: String,
+    reason: Option<String>,
+    notes: Option<String>,
 }
 
 impl Line {
     /// Health checks come every second and say nothing; they are logged for those who look for them.
     fn write(&self, route: &str) {
-        let Self { address, request, status, elapsed_ms, reason, notes } = self;
+        let Self { address, request, status, elapsed_ms, .. } = self;
+        // What there is not is left out.
+        let (reason, notes) = (self.reason.as_ref().map(display), self.notes.as_ref().map(display));
         macro_rules! line {
             ($level:expr) => {
                 tracing::event!(
                     $level,
-                    peer.address = %address, status, elapsed_ms, reason = %reason, notes = %notes, "{request}"
+                    peer.address = %address, status, elapsed_ms, reason, notes, "{request}"
                 )
             };
         }

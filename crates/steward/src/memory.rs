@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_recent() {
         let memory = Remembered::default();
-        let fact = |number: usize| attest::crypto::sha256(&number.to_be_bytes());
+        let fact = |number: usize| attest::crypto::sha512(&number.to_be_bytes());
         for number in 0..3 * GENERATION {
             memory.remember(fact(number));
         }

@@ -1,28 +1,14 @@
 //! Our verifier against `sev` on genuine evidence, in one run on one core. `cargo bench --bench snp` in this folder.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use attest::endorsements::Endorsements;
-use attest::memory::{Fact, Memory};
+use oracles::memory::Everything;
 use oracles::snp::{CASES, Case};
 
 /// How often each side runs; the best counts.
 const RUNS: u32 = 400;
-
-#[derive(Default)]
-struct Everything(Mutex<BTreeSet<Fact>>);
-
-impl Memory for Everything {
-    fn recall(&self, fact: &Fact) -> bool {
-        self.0.lock().expect("not poisoned").contains(fact)
-    }
-
-    fn remember(&self, fact: Fact) {
-        self.0.lock().expect("not poisoned").insert(fact);
-    }
-}
 
 fn main() {
     let Some(vectors) = oracles::vectors("snp") else { return };

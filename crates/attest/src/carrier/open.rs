@@ -18,6 +18,7 @@ use crate::endorsements::DocumentKind;
 use crate::evidence::Evidence;
 use crate::reason::{Checks, Reason, Rejection};
 use crate::snp;
+use crate::time::Window;
 use crate::value::Value;
 use crate::x509::certificate::Certificate;
 use crate::{base64, pem};
@@ -53,6 +54,7 @@ struct Opening {
     key: Option<(Vec<u8>, PublicKey)>,
     keep_claims: Option<KeepClaims>,
     report_data: Option<Vec<u8>>,
+    validity: Option<Window>,
     /// Who made the carrier was proven: by a key, or by nobody's claim to one.
     checks: Checks,
 }
@@ -63,6 +65,7 @@ impl Opening {
         match bytes.trim_ascii_start() {
             _ if pem::is_pem(bytes) => self.inside(Carrier::Pem, |opening| opening.pem(bytes)),
             // Before DER: the tag of a SEQUENCE is the digit 0.
+            _ if is_hex(bytes) => self.hex(bytes),
             _ if is_base64(bytes) => self.base64(bytes),
             [tag::SEQUENCE, ..] => self.der(bytes),
             [b'[', ..] => self.cmw(&Cmw::from_json(bytes).map_err(malformed)?),
@@ -78,6 +81,14 @@ impl Opening {
         let digits: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
         let inside = base64::decode("base64", &digits).map_err(malformed)?;
         self.inside(Carrier::Base64, |opening| opening.any(&inside))
+    }
+
+    fn hex(&mut self, text: &[u8]) -> Result<(), Rejection> {
+        let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_hexdigit).collect();
+        let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or_default() as u8;
+        let (pairs, _) = digits.as_chunks::<2>();
+        let inside: Vec<u8> = pairs.iter().map(|[high, low]| value(*high) << 4 | value(*low)).collect();
+        self.inside(Carrier::Hexadecimal, |opening| opening.any(&inside))
     }
 
     /// A request, a certificate and a bundle differ in what their first inner element starts with: a version number, a
@@ -194,6 +205,7 @@ impl Opening {
         let signed = certificate.is_signed_by(certificate.key());
         self.checks.require(Reason::CarrierSignature, "certificate", signed, "signed by its key", signed);
         self.set_key(certificate.spki(), certificate.key())?;
+        self.validity = Some(certificate.validity());
         self.inside(Carrier::RaTls, |opening| match inside {
             Inside::Bundle(der) => opening.inside(Carrier::Bundle, |opening| opening.bundle(der)),
             Inside::Json(text) => opening.cmw(&Cmw::from_json(text).map_err(malformed)?),
@@ -327,6 +339,7 @@ impl Opening {
             spki: self.key.map(|(spki, _)| spki),
             keep_claims: self.keep_claims,
             report_data: self.report_data,
+            validity: self.validity,
         })
     }
 
@@ -354,6 +367,14 @@ impl Opening {
 
 fn is_extended_report(bytes: &[u8]) -> bool {
     bytes.len() > snp::report::SIZE && matches!(bytes, [_, 0, 0, 0, ..])
+}
+
+/// Whole bytes in hexadecimal, with letters of one case, so that they have one text. Base64 of this length has other digits.
+fn is_hex(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().filter(|byte| !b"\r\n\t ".contains(byte));
+    let count = digits.clone().count();
+    let of = |letters: &[u8]| digits.clone().all(|digit| digit.is_ascii_digit() || letters.contains(digit));
+    count >= 64 && count.is_multiple_of(2) && (of(b"abcdef") || of(b"ABCDEF"))
 }
 
 fn is_base64(bytes: &[u8]) -> bool {

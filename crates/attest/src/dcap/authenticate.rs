@@ -68,18 +68,17 @@ pub(crate) fn authenticate<'a, B>(
             None
         }
     });
-    let pool = context.endorsements.certificates().chain(context.carried);
+    let carried = context.carried.iter().filter(|certificate| certificate.common_name() == SIGNER);
     let signers: Vec<&Certificate> =
-        pool.filter(|certificate| certificate.common_name() == SIGNER).take(MAX_SIGNERS).collect();
+        context.endorsements.certificates_of(SIGNER).chain(carried).take(MAX_SIGNERS).collect();
     let info = pck.as_ref().and_then(|pck| find_info(pck, td.is_some(), &signers, context, checks));
     let identity = find_identity(td.is_some(), &signers, context, checks);
     if let Some(identity) = &identity {
         check_identity(quote, identity.content, checks);
     }
-    let verdict = match (&pck, &info, &identity) {
-        (Some(pck), Some(info), Some(identity)) => {
-            find_verdict(quote, pck, info.content, identity.content, td, checks)
-        }
+    let known = identity.as_ref().map(|identity| identity.content);
+    let verdict = match (&pck, &info) {
+        (Some(pck), Some(info)) => find_verdict(quote, pck, info.content, known, td, checks),
         _ => None,
     };
 
@@ -139,7 +138,7 @@ fn find_pck<'a, B>(
                 Pck::decode(certificate)
                     .is_ok_and(|pck| pck.ppid == *ppid && pck.cpu_svn == *cpu_svn && pck.pce_svn == *pce_svn)
             };
-            let pool = context.carried.iter().chain(context.endorsements.certificates());
+            let pool = context.carried.iter().chain(context.endorsements.platform_keys(ppid));
             pool.filter(is_pck).find(fits)
         }
     };
@@ -182,7 +181,7 @@ fn belongs(certificate: &Certificate, path: &Path<'_>, context: &Context<'_>) ->
         let memory = context.endorsements.memory();
         certificate.subject() == anchor.subject()
             && certificate.spki() == anchor.spki()
-            && memory::verified(memory, anchor.spki(), certificate.digest(), || {
+            && memory::verified(memory, anchor.spki_digest(), certificate.digest(), || {
                 certificate.is_signed_by(anchor.key())
             })
     };
@@ -252,10 +251,8 @@ fn newest<'a, T>(
     });
     let memory = context.endorsements.memory();
     let signer_of = |document: &Signed<T>| {
-        let known = signers.iter().find(|signer| document.is_known_by(signer.spki(), memory));
-        let known = known.or_else(|| {
-            signers.iter().find(|signer| document.is_signed_by(signer.spki(), signer.key(), memory))
-        });
+        let known = signers.iter().find(|signer| document.is_known_by(signer, memory));
+        let known = known.or_else(|| signers.iter().find(|signer| document.is_signed_by(signer, memory)));
         known.copied()
     };
     if documents.is_empty() || signers.is_empty() {
@@ -299,7 +296,7 @@ fn find_verdict<B>(
     quote: &Quote<B>,
     pck: &Pck,
     info: &TcbInfo,
-    identity: &EnclaveIdentity,
+    identity: Option<&EnclaveIdentity>,
     td: Option<TdSvn>,
     checks: &mut Checks,
 ) -> Option<Verdict> {

@@ -1,6 +1,7 @@
 //! The documents that Intel signs: TCB info and the identities of enclaves (Intel SGX and TDX PCS API, version 4).
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -16,11 +17,11 @@ use crate::time::{Time, Window};
 /// The most TCB levels of one list: platforms of 2018 have 18.
 const MAX_LEVELS: usize = 256;
 
-/// Decoded documents; proven when they are used.
+/// Decoded documents; proven when they are used. A copy shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Collateral {
-    tcb_infos: Vec<Signed<TcbInfo>>,
-    identities: Vec<Signed<EnclaveIdentity>>,
+    tcb_infos: Vec<Arc<Signed<TcbInfo>>>,
+    identities: Vec<Arc<Signed<EnclaveIdentity>>>,
 }
 
 /// What the security versions of one kind of platform are worth (get TCB info, appendix A, version 3; SGX also 2).
@@ -181,7 +182,7 @@ impl Collateral {
         info.content.check()?;
         // QVL keeps levels in a set ordered this way; PCS sends them so.
         info.content.tcb_levels.sort_by(|one, other| other.tcb.cmp(&one.tcb));
-        self.tcb_infos.push(info);
+        self.tcb_infos.push(Arc::new(info));
         Ok(())
     }
 
@@ -189,18 +190,18 @@ impl Collateral {
     pub fn add_identity(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         let identity: Signed<EnclaveIdentity> = Signed::decode(bytes, "enclaveIdentity")?;
         identity.content.check()?;
-        self.identities.push(identity);
+        self.identities.push(Arc::new(identity));
         Ok(())
     }
 
     /// Every TCB info.
     pub fn tcb_infos(&self) -> impl Iterator<Item = &Signed<TcbInfo>> {
-        self.tcb_infos.iter()
+        self.tcb_infos.iter().map(Arc::as_ref)
     }
 
     /// Every identity.
     pub fn identities(&self) -> impl Iterator<Item = &Signed<EnclaveIdentity>> {
-        self.identities.iter()
+        self.identities.iter().map(Arc::as_ref)
     }
 }
 

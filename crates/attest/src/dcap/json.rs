@@ -11,10 +11,11 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error, MapAccess, SeqAccess, 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::crypto::{PublicKey, Scheme, sha256};
+use crate::crypto::{Scheme, sha256};
 use crate::cursor::{Malformed, Problem};
 use crate::memory::{self, Memory};
 use crate::policy::hex::Hex;
+use crate::x509::certificate::Certificate;
 
 /// What is deeper is refused: TCB info has six levels.
 const MAX_DEPTH: usize = 16;
@@ -26,6 +27,8 @@ pub struct Signed<T> {
     pub content: T,
     body: String,
     digest: [u8; 32],
+    /// What the memory knows the document by: the signed bytes, and the signature too, so that a damaged one is noticed.
+    fact: [u8; 32],
     signature: [u8; 64],
 }
 
@@ -46,7 +49,9 @@ impl<T: DeserializeOwned> Signed<T> {
             _ => return Err(problem(member, "not the document of this kind")),
         };
         let content = serde_json::from_str(body).map_err(wrong)?;
-        Ok(Self { content, body: body.into(), digest: sha256(body.as_bytes()), signature: outer.signature.0 })
+        let (digest, signature) = (sha256(body.as_bytes()), outer.signature.0);
+        let fact = sha256(&[digest.as_slice(), &signature].concat());
+        Ok(Self { content, body: body.into(), digest, fact, signature })
     }
 }
 
@@ -56,24 +61,16 @@ impl<T> Signed<T> {
         &self.digest
     }
 
-    /// Whether the holder of `key` signed it: from memory, or by verification.
-    pub fn is_signed_by(&self, spki: &[u8], key: &PublicKey, memory: &dyn Memory) -> bool {
-        memory::verified(memory, spki, &self.fact(), || {
-            key.verify(Scheme::EcdsaP256Sha256, self.body.as_bytes(), &self.signature).is_ok()
+    /// Whether the holder of the signer's key signed it: from memory, or by verification.
+    pub fn is_signed_by(&self, signer: &Certificate, memory: &dyn Memory) -> bool {
+        memory::verified(memory, signer.spki_digest(), &self.fact, || {
+            signer.key().verify(Scheme::EcdsaP256Sha256, self.body.as_bytes(), &self.signature).is_ok()
         })
     }
 
-    /// Whether the memory knows that the holder of `spki` signed it.
-    pub fn is_known_by(&self, spki: &[u8], memory: &dyn Memory) -> bool {
-        memory::verified(memory, spki, &self.fact(), || false)
-    }
-
-    /// What the memory knows the document by: the signed bytes, and the signature too, so that a damaged one is noticed.
-    fn fact(&self) -> [u8; 32] {
-        let mut bytes = [0; 96];
-        bytes[..32].copy_from_slice(&self.digest);
-        bytes[32..].copy_from_slice(&self.signature);
-        sha256(&bytes)
+    /// Whether the memory knows that it did.
+    pub fn is_known_by(&self, signer: &Certificate, memory: &dyn Memory) -> bool {
+        memory::verified(memory, signer.spki_digest(), &self.fact, || false)
     }
 }
 

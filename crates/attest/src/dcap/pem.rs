@@ -5,6 +5,8 @@
 
 use alloc::vec::Vec;
 
+use memchr::memchr;
+
 use crate::base64;
 use crate::cursor::{Cursor, Malformed, Problem};
 use crate::x509::certificate::Certificate;
@@ -26,7 +28,7 @@ pub fn chain(text: &[u8], limit: usize) -> Result<Vec<Certificate>, Malformed> {
             return Err(start.error("pem.begin", Problem::NotCanonical("not the begin of a certificate")));
         }
         let rest = at.rest();
-        let length = rest.iter().position(|&byte| byte == b'-').unwrap_or(rest.len());
+        let length = memchr(b'-', rest).unwrap_or(rest.len());
         let body = at;
         let der = lines(at.take("pem.body", length)?)
             .ok_or_else(|| body.error("pem.body", Problem::NotCanonical("not canonical base64")))?;
@@ -46,14 +48,16 @@ pub fn chain(text: &[u8], limit: usize) -> Result<Vec<Certificate>, Malformed> {
 
 /// Base64 in lines, with a line end before the first and after the last, and padding.
 fn lines(text: &[u8]) -> Option<Vec<u8>> {
-    let text = text.strip_prefix(b"\r\n").or_else(|| text.strip_prefix(b"\n"))?.strip_suffix(b"\n")?;
+    let text = text.strip_prefix(b"\r\n").or_else(|| text.strip_prefix(b"\n"))?;
     let mut digits = Vec::with_capacity(text.len());
-    for line in text.split(|&byte| byte == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut rest = text;
+    while let Some(end) = memchr(b'\n', rest) {
+        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
         digits.extend_from_slice((!line.is_empty()).then_some(line)?);
+        rest = &rest[end + 1..];
     }
-    let standard = digits.len().is_multiple_of(4) && !digits.iter().any(|digit| matches!(digit, b'-' | b'_'));
-    standard.then(|| base64::decode("pem.body", &digits).ok())?
+    let complete = rest.is_empty() && !digits.is_empty();
+    complete.then(|| base64::decode_padded("pem.body", &digits).ok())?
 }
 
 #[cfg(test)]

@@ -186,6 +186,30 @@ fn header(at: &mut Cursor<'_>, tee: u32) -> Result<u16, Malformed> {
     Ok(version)
 }
 
+/// The type of the body, which version 5 writes before it together with its size; other versions have one type.
+pub(crate) fn body_kind(
+    version: u16,
+    at: &mut Cursor<'_>,
+    only: u16,
+    size: impl Fn(u16) -> Option<u32>,
+) -> Result<u16, Malformed> {
+    if version != 5 {
+        return Ok(only);
+    }
+    let start = *at;
+    let unexpected = |at: Cursor<'_>, field, expected, found: u32| {
+        at.error(field, Problem::Unexpected { expected, found: found.into() })
+    };
+    let kind = at.u16_le("quote.body.type")?;
+    let expected = size(kind)
+        .ok_or_else(|| unexpected(start, "quote.body.type", "a body of the TEE type", kind.into()))?;
+    let start = *at;
+    match at.u32_le("quote.body.size")? {
+        found if found == expected => Ok(kind),
+        found => Err(unexpected(start, "quote.body.size", "the size of the body's type", found)),
+    }
+}
+
 /// One certification item: its type, and a cursor over its data.
 fn certification<'a>(at: &mut Cursor<'a>) -> Result<(u16, Cursor<'a>), Malformed> {
     let kind = at.u16_le("quote.certification.type")?;

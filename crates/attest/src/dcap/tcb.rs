@@ -50,8 +50,8 @@ pub struct Verdict {
     pub platform: Status,
     /// The level of the TDX module, of generations that have levels of their own.
     pub module: Option<Status>,
-    /// The level of the quoting enclave.
-    pub enclave: Status,
+    /// The level of the quoting enclave; nothing when its identity is missing, and then the quote is refused.
+    pub enclave: Option<Status>,
     /// Every advisory of those levels.
     pub advisories: BTreeSet<String>,
     /// Since when the oldest of those levels has been the newest.
@@ -83,10 +83,10 @@ pub enum Unsupported {
 }
 
 impl Verdict {
-    /// Finds the levels and merges them.
+    /// Finds the levels and merges them. Without an identity it is that of the platform alone: worth knowing, not enough.
     pub fn find(
         info: &TcbInfo,
-        identity: &EnclaveIdentity,
+        identity: Option<&EnclaveIdentity>,
         pck: &Pck,
         enclave_svn: u16,
         td: Option<TdSvn>,
@@ -94,16 +94,18 @@ impl Verdict {
         let reached =
             |level: &&TcbLevel| reaches(&pck.components, &level.tcb.sgx) && pck.pce_svn >= level.tcb.pce;
         let sgx = info.tcb_levels.iter().find(reached).ok_or(Unsupported::Platform)?;
-        let enclave = find_level(&identity.tcb_levels, enclave_svn).ok_or(Unsupported::Enclave)?;
+        let find = |identity: &EnclaveIdentity| find_level(&identity.tcb_levels, enclave_svn).cloned();
+        let enclave = identity.map(|identity| find(identity).ok_or(Unsupported::Enclave)).transpose()?;
+        let (evaluation, issued) = (info.tcb_evaluation_data_number, info.window().from);
         let mut verdict = Self {
             status: sgx.tcb_status,
             platform: sgx.tcb_status,
             module: None,
-            enclave: enclave.tcb_status,
+            enclave: enclave.as_ref().map(|level| level.tcb_status),
             advisories: BTreeSet::new(),
-            tcb_date: sgx.tcb_date.min(enclave.tcb_date),
-            evaluation: info.tcb_evaluation_data_number.min(identity.tcb_evaluation_data_number),
-            issued: info.window().from.min(identity.window().from),
+            tcb_date: sgx.tcb_date,
+            evaluation: identity.map_or(evaluation, |other| evaluation.min(other.tcb_evaluation_data_number)),
+            issued: identity.map_or(issued, |other| issued.min(other.window().from)),
         };
         let mut level = sgx;
         if let Some(td) = td {
@@ -118,8 +120,12 @@ impl Verdict {
             verdict.status = level.tcb_status;
             verdict.merge_module(info, &td, sgx)?;
         }
-        verdict.status = verdict.status.converge(enclave.tcb_status);
-        verdict.advisories.extend(level.advisories.iter().chain(&enclave.advisories).cloned());
+        verdict.advisories.extend(level.advisories.iter().cloned());
+        if let Some(enclave) = enclave {
+            verdict.status = verdict.status.converge(enclave.tcb_status);
+            verdict.tcb_date = verdict.tcb_date.min(enclave.tcb_date);
+            verdict.advisories.extend(enclave.advisories);
+        }
         Ok(verdict)
     }
 
@@ -148,7 +154,7 @@ impl Verdict {
     /// Whether nothing but the TDX module of the launch is out of date.
     fn may_relaunch(&self, sgx: Status) -> bool {
         use Status::*;
-        !matches!(self.enclave, OutOfDate | Revoked)
+        !matches!(self.enclave, Some(OutOfDate | Revoked))
             && matches!(
                 sgx,
                 UpToDate | SwHardeningNeeded | ConfigurationNeeded | ConfigurationAndSwHardeningNeeded

@@ -1,7 +1,6 @@
 //! Is the document genuine: chain to the pinned root, signature, and the times that tie them.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
 use super::{Claims, Evidence};
 use crate::claims::{self, Detail, Root};
@@ -26,7 +25,7 @@ pub(crate) fn authenticate(
     checks: &mut Checks,
 ) -> Option<claims::Claims> {
     let Evidence { document, certificate, bundle, signed } = evidence;
-    let name = String::from(certificate.common_name());
+    let name = certificate.shared_name();
     let holds = signed.is_signed_by(certificate.key());
     checks.require(Reason::NitroSignature, name.clone(), holds, "signed by the certificate", holds);
     // A CA's key signs certificates and never documents.

@@ -83,18 +83,15 @@ fn find_vek<'a>(
             && vek.tcb == Tcb::decode(report.reported_tcb, vek.line)
             && vek.hwid.is_none_or(|hwid| hwid == report.chip_id || report.masks_chip())
     };
-    let mut other = None;
-    for certificate in evidence.certificates.iter().chain(endorsements.certificates()) {
-        if !is_vek(certificate) {
-            continue;
-        }
-        let vek = Vek::decode(certificate);
-        if vek.as_ref().is_ok_and(fits) {
-            return Some((certificate, vek));
-        }
-        other = other.or(Some((certificate, vek)));
-    }
-    other
+    let carried = || evidence.certificates.iter().filter(|certificate| is_vek(certificate));
+    // A report that masks its chip may be signed by any; VLEKs are of no chip.
+    let masked = endorsements.certificates().filter(|_| report.masks_chip());
+    let kept =
+        endorsements.platform_keys(&report.chip_id).chain(endorsements.platform_keys(&[])).chain(masked);
+    let decoded = |certificate| (certificate, Vek::decode(certificate));
+    let fitting = carried().chain(kept).map(decoded).find(|(_, vek)| vek.as_ref().is_ok_and(fits));
+    let other = || carried().chain(endorsements.certificates()).find(|other| is_vek(other)).map(decoded);
+    fitting.or_else(other)
 }
 
 fn check_signature(evidence: &Evidence, certificate: &Certificate, checks: &mut Checks) {
@@ -104,7 +101,7 @@ fn check_signature(evidence: &Evidence, certificate: &Certificate, checks: &mut 
     // The bytes that were received are verified, never a report that was written anew from its fields.
     let message = &evidence.bytes[..SIGNED.min(evidence.bytes.len())];
     let signed = certificate.key().verify(Scheme::EcdsaP384Sha384, message, &report.signature).is_ok();
-    let name = String::from(certificate.common_name());
+    let name = certificate.shared_name();
     checks.require(Reason::SnpReportSignature, name, signed, "signed by the VEK", signed);
 }
 

@@ -1,7 +1,6 @@
 //! Is the evidence genuine: the silicon's report, the runtime data it names, and the TPM quote by the key in them.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
 use super::td_report::TdReport;
 use super::{Claims, Evidence, Silicon};
@@ -74,7 +73,7 @@ fn key_path<'a>(
 ) -> Option<Path<'a>> {
     let (leaf, intermediates) = evidence.certificates.split_first()?;
     let same = leaf.key() == &evidence.report.runtime.attestation_key;
-    let name = String::from(leaf.common_name());
+    let name = leaf.shared_name();
     checks.require(Reason::VtpmKey, name, same, "a certificate of HCLAkPub", leaf.digest());
     chain::build(leaf, intermediates, Vendor::Microsoft, endorsements, now, checks)
 }

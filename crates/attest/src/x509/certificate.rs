@@ -1,6 +1,7 @@
 //! A certificate, decoded once and kept with its exact bytes.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -24,8 +25,9 @@ pub struct Certificate {
     serial: Range<usize>,
     issuer: Range<usize>,
     subject: Range<usize>,
-    common_name: Range<usize>,
+    common_name: Arc<str>,
     spki: Range<usize>,
+    spki_digest: [u8; 32],
     validity: Window,
     key: PublicKey,
     scheme: Scheme,
@@ -89,7 +91,7 @@ impl Certificate {
         dates.finish("certificate.validity")?;
         let subject = fields.expect("certificate.subject", tag::SEQUENCE)?.whole;
         // Looked for in every chain, so found once.
-        let common_name = common_name(subject).map_or(0..0, |name| within(name.as_bytes()));
+        let common_name = common_name(subject).unwrap_or_default().into();
         let spki = fields.expect("certificate.spki", tag::SEQUENCE)?.whole;
         let key = PublicKey::from_spki(spki)?;
         let extensions = match fields.optional("certificate.extensions", tag::context(3))? {
@@ -105,6 +107,7 @@ impl Certificate {
             subject: within(subject),
             common_name,
             spki: within(spki),
+            spki_digest: sha256(spki),
             validity,
             key,
             scheme,
@@ -144,6 +147,11 @@ impl Certificate {
         &self.der[self.spki.clone()]
     }
 
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub fn spki_digest(&self) -> &[u8; 32] {
+        &self.spki_digest
+    }
+
     /// The subject's key.
     pub fn key(&self) -> &PublicKey {
         &self.key
@@ -156,7 +164,12 @@ impl Certificate {
 
     /// The subject's common name, or nothing when it has none that is text.
     pub fn common_name(&self) -> &str {
-        core::str::from_utf8(&self.der[self.common_name.clone()]).unwrap_or_default()
+        &self.common_name
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        self.common_name.clone()
     }
 
     /// The issuer's common name.

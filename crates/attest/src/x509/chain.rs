@@ -81,7 +81,7 @@ pub fn build<'a>(
             candidate && {
                 budget -= 1;
                 let memory = endorsements.memory();
-                memory::verified(memory, issuer.spki(), current.digest(), || {
+                memory::verified(memory, issuer.spki_digest(), current.digest(), || {
                     current.is_signed_by(issuer.key())
                 })
             }
@@ -89,7 +89,7 @@ pub fn build<'a>(
         if let Some(anchor) = endorsements.anchors(vendor).find(|anchor| is_issuer(&anchor.certificate)) {
             break Path { certificates, anchor };
         }
-        let pool = carried.iter().chain(endorsements.certificates());
+        let pool = carried.iter().chain(endorsements.certificates_of(current.issuer_common_name()));
         // A self-signed certificate that is no anchor would only lead back to itself.
         let issuer =
             pool.filter(|issuer| issuer.subject() != issuer.issuer()).find(|issuer| is_issuer(issuer));
@@ -102,18 +102,12 @@ pub fn build<'a>(
                     missing(current, carried, endorsements, vendor)
                 };
                 let found = String::from(current.issuer_common_name());
-                checks.require(
-                    reason,
-                    String::from(current.common_name()),
-                    false,
-                    "a known issuer that signed it",
-                    found,
-                );
+                checks.require(reason, current.shared_name(), false, "a known issuer that signed it", found);
                 return None;
             }
         }
     };
-    let name = String::from(path.anchor.certificate.common_name());
+    let name = path.anchor.certificate.shared_name();
     checks.require(Reason::ChainAnchor, Value::None, true, "a pinned anchor", name);
     check_links(&path, now, checks);
     Some(path)
@@ -127,14 +121,15 @@ fn missing(
     vendor: Vendor,
 ) -> Reason {
     let mut anchors = endorsements.anchors(vendor).map(|anchor| anchor.certificate.subject());
-    let mut others = carried.iter().chain(endorsements.certificates()).map(Certificate::subject);
+    let others = carried.iter().chain(endorsements.certificates_of(current.issuer_common_name()));
+    let mut others = others.map(Certificate::subject);
     let known = anchors.any(|name| name == current.issuer()) || others.any(|name| name == current.issuer());
     if known { Reason::ChainSignature } else { Reason::ChainAnchor }
 }
 
 fn check_links(path: &Path<'_>, now: Time, checks: &mut Checks) {
     for (depth, certificate) in path.certificates().enumerate() {
-        let name = || String::from(certificate.common_name());
+        let name = || certificate.shared_name();
         let validity = certificate.validity();
         checks.require(Reason::ChainValidity, name(), validity.contains(now), validity, now);
         if depth == 0 {

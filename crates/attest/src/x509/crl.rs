@@ -165,12 +165,14 @@ pub fn check_where(
         let mut newest: Option<&Crl> = None;
         for crl in endorsements.crls().filter(|crl| crl.issuer() == issuer.subject()) {
             let memory = endorsements.memory();
-            if !memory::verified(memory, issuer.spki(), crl.digest(), || crl.is_signed_by(issuer.key())) {
+            if !memory::verified(memory, issuer.spki_digest(), crl.digest(), || {
+                crl.is_signed_by(issuer.key())
+            }) {
                 checks.require(Reason::CrlSignature, "crl", false, "signed by its issuer", crl.digest());
                 continue;
             }
             let listed = crl.revokes(certificate.serial());
-            let name = String::from(certificate.common_name());
+            let name = certificate.shared_name();
             checks.require(Reason::CrlRevoked, name, !listed, "not listed", certificate.serial());
             let fresher = |other: &Crl| {
                 (crl.window.contains(now), crl.window.from) > (other.window.contains(now), other.window.from)

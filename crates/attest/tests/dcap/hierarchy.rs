@@ -8,6 +8,7 @@ use std::sync::{LazyLock, Mutex};
 use attest::crypto::sha256;
 use attest::der::{element, sequence, tag, unsigned};
 use attest::endorsements::{DocumentKind, Endorsements};
+use attest::pem;
 use attest::roots::{Anchor, Grade, Vendor};
 use attest::time::Time;
 use attest::x509::certificate::Certificate;
@@ -160,25 +161,27 @@ impl World {
     }
 
     pub fn endorsements(&self) -> Endorsements {
-        let certificate = Certificate::decode(&self.certificate(ROOT)).expect("decodes");
-        let anchor = Anchor { vendor: Vendor::Intel, grade: Grade::Development, certificate };
-        let mut endorsements = Endorsements::new(vec![anchor]);
+        let mut endorsements = Endorsements::new(vec![anchor(&self.certificate(ROOT))]);
         for &number in &self.endorsed {
             endorsements.add_certificate(&self.certificate(number)).expect("decodes");
         }
         for list in &self.lists {
             endorsements.add_crl(&list.encode()).expect("decodes");
         }
-        let documents = [
+        for (kind, bytes) in self.documents() {
+            endorsements.add_document(kind, &bytes).expect("decodes");
+        }
+        endorsements
+    }
+
+    /// The signed documents; an empty one is left out.
+    pub fn documents(&self) -> Vec<(DocumentKind, Vec<u8>)> {
+        let bodies = [
             (DocumentKind::TcbInfo, "tcbInfo", &self.tcb_info),
             (DocumentKind::QeIdentity, "enclaveIdentity", &self.identity),
         ];
-        for (kind, member, body) in documents {
-            if !body.is_empty() {
-                endorsements.add_document(kind, &self.document(member, body)).expect("decodes");
-            }
-        }
-        endorsements
+        let given = bodies.into_iter().filter(|(_, _, body)| !body.is_empty());
+        given.map(|(kind, member, body)| (kind, self.document(member, body))).collect()
     }
 
     pub fn document(&self, member: &str, body: &str) -> Vec<u8> {
@@ -216,7 +219,11 @@ impl World {
         let mut inner = [quoting.as_slice(), &sign(self.quoting_signed_by, &quoting)].concat();
         inner.extend((self.auth.len() as u16).to_le_bytes());
         inner.extend(&self.auth);
-        let chain: String = self.carried.iter().map(|&number| pem(&self.certificate(number))).collect();
+        let chain: String = self
+            .carried
+            .iter()
+            .map(|&number| pem::encode("CERTIFICATE", &self.certificate(number)))
+            .collect();
         inner.extend(5_u16.to_le_bytes());
         inner.extend((chain.len() as u32).to_le_bytes());
         inner.extend(chain.as_bytes());
@@ -307,6 +314,12 @@ impl Pck {
         }
         element(tag::SEQUENCE, &fields)
     }
+}
+
+/// The root as an anchor of development grade.
+pub fn anchor(root: &[u8]) -> Anchor {
+    let certificate = Certificate::decode(root).expect("decodes");
+    Anchor { vendor: Vendor::Intel, grade: Grade::Development, certificate }
 }
 
 /// Signs as `r ‖ s`; the same key signs the same bytes once, so that a certificate stays what it is.
@@ -439,18 +452,4 @@ fn extension(oid: &[u8], value: &[u8]) -> Vec<u8> {
 
 fn arcs(rest: &[u8]) -> Vec<u8> {
     [&[0x2A, 0x86, 0x48, 0x86, 0xF8, 0x4D, 1, 13, 1], rest].concat()
-}
-
-fn pem(der: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut body = String::new();
-    for chunk in der.chunks(3) {
-        let group =
-            chunk.iter().fold(0_u32, |group, &byte| group << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let digit = DIGITS[(group >> (18 - 6 * place) & 63) as usize];
-            body.push(if place > chunk.len() { '=' } else { char::from(digit) });
-        }
-    }
-    format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
 }

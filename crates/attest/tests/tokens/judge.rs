@@ -1,19 +1,21 @@
-//! A judge of evidence at one time under one policy, and where the vectors are.
+//! A judge of evidence at one time under one policy.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+#[path = "../support/memory.rs"]
+mod memory;
+
+use std::sync::Arc;
 
 use attest::appraise::appraise;
 use attest::binding::Binding;
 use attest::endorsements::Endorsements;
 use attest::evidence::Evidence;
-use attest::memory::{Fact, Memory};
 use attest::policy::Policy;
 use attest::reason::{Reason, Rejection};
 use attest::reference::ReferenceValues;
 use attest::result::AttestationResult;
 use attest::time::Time;
+
+use self::memory::Everything;
 
 /// Revocation lists of the time are not among the vectors, and nothing is expected of the report data.
 pub const NO_LISTS: &str = "[revocation]\nrequired = false\n[freshness]\nbinding_required = false\n";
@@ -85,39 +87,4 @@ pub fn each_bit(bytes: &[u8], check: impl Fn(usize, &[u8]) + Sync) {
             });
         }
     });
-}
-
-#[derive(Default)]
-struct Everything(Mutex<BTreeSet<Fact>>);
-
-impl Memory for Everything {
-    fn recall(&self, fact: &Fact) -> bool {
-        self.0.lock().expect("not poisoned").contains(fact)
-    }
-
-    fn remember(&self, fact: Fact) {
-        self.0.lock().expect("not poisoned").insert(fact);
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test reads its environment and says what it skips"
-)]
-pub fn vectors(tee: &str) -> Option<PathBuf> {
-    let folder = match std::env::var("ENARX_VECTORS") {
-        Ok(folder) => PathBuf::from(folder),
-        Err(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-    };
-    let folder = folder.join(tee);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no vectors at {}", folder.display());
-    None
-}
-
-pub fn read(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

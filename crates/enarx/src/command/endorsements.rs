@@ -7,6 +7,7 @@ use crate::settings::Environment;
 use attest::carrier::Submission;
 use attest::dcap::pck::Pck;
 use attest::evidence::Evidence;
+use attest::pem;
 use attest::snp;
 use attest::snp::tcb::{Line, Tcb};
 use attest::time::Time;
@@ -60,7 +61,10 @@ fn fetch(store: &Store, args: &Fetch, now: Time, output: &Output) -> Result<(), 
     if wanted.is_empty() {
         return Err(Failure::refused("nothing to fetch").hint("name evidence, --line or --fmspc"));
     }
-    let client = Client::new(Patience::default());
+    let client = match &args.ca {
+        None => Client::new(Patience::default()),
+        Some(path) => Client::trusting_only(Patience::default(), &authorities(path)?),
+    };
     let mut missing = None;
     for wanted in wanted {
         match store.obtain(&wanted, &client, now) {
@@ -83,6 +87,16 @@ fn fetch(store: &Store, args: &Fetch, now: Time, output: &Output) -> Result<(), 
     match missing {
         None => Ok(()),
         Some(error) => Err(failed(&error).hint("what was fetched is kept; try again later for the rest")),
+    }
+}
+
+fn authorities(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let text = file::read_bounded(path);
+    let text = text.map_err(|error| Failure::refused(error.to_string()).caused(&error))?;
+    match pem::decode(&text) {
+        Ok(blocks) if !blocks.is_empty() => Ok(blocks.into_iter().map(|block| block.bytes).collect()),
+        _ => Err(Failure::refused(format!("`{}` holds no certificates", path.display()))
+            .hint("give certificates as PEM")),
     }
 }
 

@@ -19,6 +19,7 @@ use attest::result::AttestationResult;
 use attest::time::Time;
 use attest::x509::certificate::Certificate;
 use endorsement::file::{self, Endorsement};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use verdict::Verdict;
 
@@ -105,7 +106,8 @@ impl Judge {
 
     fn judge(&self, submission: &Submission) -> Vec<Result<AttestationResult, Rejection>> {
         let prepared = submission
-            .endorse(&self.endorsements)
+            .check_validity(self.now)
+            .and_then(|()| submission.endorse(&self.endorsements))
             .and_then(|endorsements| Ok((endorsements, self.binding(submission)?)));
         let (endorsements, binding) = match prepared {
             Ok(prepared) => prepared,
@@ -206,6 +208,16 @@ fn open_directory(path: &Path) -> Result<Result<Submission, Rejection>, Failure>
     Ok(Submission::open_files(&files))
 }
 
+/// A file; `-` is standard input.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().take(file::FILE_MOST + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Failure::refused("cannot read standard input").because(&error))?;
+        return match bytes.len() as u64 > file::FILE_MOST {
+            true => Err(Failure::refused(format!("standard input is over the limit of {}", file::FILE_MOST))),
+            false => Ok(bytes),
+        };
+    }
     file::read_bounded(path).map_err(|error| Failure::refused(error.to_string()).caused(&error))
 }

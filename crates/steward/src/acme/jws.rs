@@ -253,6 +253,30 @@ mod tests {
     }
 
     #[test]
+    fn every_changed_bit_of_a_request_is_found() {
+        use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+        let pair = Ed25519KeyPair::generate().expect("a key");
+        let x = base64::encode_url(pair.public_key().as_ref());
+        let key = Jwk::Okp { crv: "Ed25519".into(), x };
+        let header =
+            r#"{"alg":"EdDSA","nonce":"n","url":"https://steward.example/acme/new-order","kid":"k"}"#;
+        let signed = format!("{}.{}", base64::encode_url(header.as_bytes()), base64::encode_url(b"{}"));
+        let signature = base64::encode_url(pair.sign(signed.as_bytes()).as_ref());
+        let (protected, payload) = signed.split_once('.').expect("two parts");
+        let body =
+            format!(r#"{{"protected":"{protected}","payload":"{payload}","signature":"{signature}"}}"#);
+        let holds = |body: &[u8]| Jws::decode(body).and_then(|jws| jws.verify(&key));
+        assert_eq!(holds(body.as_bytes()), Ok(()));
+        for at in 0..body.len() {
+            for bit in 0..8 {
+                let mut changed = body.clone().into_bytes();
+                changed[at] ^= 1 << bit;
+                assert!(holds(&changed).is_err(), "byte {at}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
     fn weak_and_strange_keys_are_refused() {
         let key = |value| serde_json::from_value::<Jwk>(value).map(|key| key.check());
         let short = base64::encode_url(&[0xFF; 128]);

@@ -78,7 +78,8 @@ fn start(settings: &Settings) -> Result<Service, Failure> {
 /// Says what certificates will be worth.
 fn tell(entry: &Entry, now: attest::time::Time) {
     let (name, authority) = (&entry.profile.name, entry.issuers().newest.clone());
-    tracing::info!(profile = name, grade = ?entry.profile.grade, valid = %authority.validity().to, "{authority:?}");
+    let (issuer, until) = (authority.issuing().common_name(), authority.validity().to);
+    tracing::info!(profile = name, grade = ?entry.profile.grade, %until, "certificates are issued by `{issuer}`");
     if entry.profile.grade == Grade::Lab {
         tracing::warn!(profile = name, "certificates of this profile prove nothing to production");
     }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use attest::memory::{Fact, Memory};
 
 #[derive(Default)]
-pub struct Everything(Mutex<HashSet<Fact>>);
+pub struct Everything(pub Mutex<HashSet<Fact>>);
 
 impl Memory for Everything {
     fn recall(&self, fact: &Fact) -> bool {
