@@ -36,7 +36,7 @@ const LAST: u32 = 1 << 31;
 /// What one thread digests or authenticates at a time, in bytes: what a processor's own cache holds.
 const PIECE: usize = 256 << 10;
 
-/// The number of [`digest`]'s scheme: another one for any change to it or to what follows from a digest.
+/// The number of [`digest()`]'s scheme: another one for any change to it or to what follows from a digest.
 pub const SCHEME: u8 = 1;
 
 /// The digest of a workload: the SHA-256 of the SHA-256 of each of its pieces, so that all processors share the work.
