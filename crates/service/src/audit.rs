@@ -10,7 +10,7 @@
 //!
 //! What is found, given the files alone: every edited, inserted, removed or reordered line, and every change of a byte. What
 //! is not: lines missing from the end, and a rewritten log with all its hashes; the hashes have no key. Both are found
-//! against a [`Head`] that was recorded elsewhere, and only as far as that head reaches. [`mod@verify`] has the details.
+//! against a [`Head`] that was recorded elsewhere, and only as far as that head reaches. [`verify()`] has the details.
 //!
 //! A line is acknowledged after it is written and, under [`Sync::Always`], on the disk. Lines that wait at the same time
 //! share one write and one flush.
