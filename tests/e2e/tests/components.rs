@@ -69,7 +69,7 @@ fn what_is_not_declared_is_refused_and_told() {
         let ended = run.end();
         ended.check(1, "", "[..]");
         // The workload writes in pieces, and the host between them.
-        for told in [&[address.as_str(), "PermissionDenied\n"], told].concat() {
+        for told in [&[address.as_str(), "PermissionDenied"], told].concat() {
             assert!(ended.stderr.contains(told), "no `{told}` in\n{}", ended.stderr);
         }
     };
