@@ -78,6 +78,29 @@ pub mod selector {
         [0, 0, 0x00AF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF, 0, 0x00CF_F300_0000_FFFF, 0x00AF_FB00_0000_FFFF];
 }
 
+/// Bits of an entry of a page table (AMD APM volume 2, section 5.4): the launcher makes the first tables, the shim goes on
+/// with them.
+pub mod entry {
+    /// There is something.
+    pub const PRESENT: u64 = 1 << 0;
+    /// It may be written.
+    pub const WRITABLE: u64 = 1 << 1;
+    /// Ring 3 may use it.
+    pub const USER: u64 = 1 << 2;
+    /// It was used; set from the start, so that the processor need not write the entry.
+    pub const ACCESSED: u64 = 1 << 5;
+    /// It was written; set from the start, as [`ACCESSED`] is.
+    pub const DIRTY: u64 = 1 << 6;
+    /// In a page directory: a page of [`super::LARGE`] bytes, and no table.
+    pub const LARGE: u64 = 1 << 7;
+    /// It may not be executed.
+    pub const NO_EXECUTE: u64 = 1 << 63;
+    /// The physical address.
+    pub const FRAME: u64 = 0x000F_FFFF_FFFF_F000;
+    /// What every table on the way allows: the last entry decides.
+    pub const TABLE: u64 = PRESENT | WRITABLE | USER | ACCESSED;
+}
+
 /// The one interrupt a keep takes, from its own other threads by way of the host: give up outdated translations.
 pub const FLUSH_VECTOR: u8 = 0x40;
 /// The port whose writing is a host call; the value written is the thread's number.

@@ -1,19 +1,10 @@
 //! The pages a keep begins with, and the tables that map them: pure, the same on every host, and therefore measurable.
 
+use abi::layout::entry::{
+    ACCESSED, DIRTY, FRAME, LARGE as LARGE_PAGE, NO_EXECUTE, PRESENT, TABLE, USER, WRITABLE,
+};
 use abi::layout::{LARGE, PAGE};
 use std::collections::BTreeMap;
-
-/// Bits of an entry (AMD APM volume 2, section 5.4).
-const PRESENT: u64 = 1 << 0;
-const WRITABLE: u64 = 1 << 1;
-const USER: u64 = 1 << 2;
-const ACCESSED: u64 = 1 << 5;
-const DIRTY: u64 = 1 << 6;
-const SIZE: u64 = 1 << 7;
-const NO_EXECUTE: u64 = 1 << 63;
-const FRAME: u64 = 0x000F_FFFF_FFFF_F000;
-/// Tables on the way allow everything; the last entry decides.
-const TABLE: u64 = PRESENT | WRITABLE | USER | ACCESSED;
 
 /// Bytes of a page.
 pub(crate) type Page = [u8; PAGE as usize];
@@ -94,7 +85,7 @@ impl Pages {
     /// Maps large pages.
     pub(crate) fn map_large(&mut self, address: u64, physical: u64, len: u64, rights: Rights) {
         for at in (0..len).step_by(LARGE as usize) {
-            self.enter(address + at, 2, (physical + at) | rights.bits() | SIZE);
+            self.enter(address + at, 2, (physical + at) | rights.bits() | LARGE_PAGE);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::query::PAGE;
-use super::record::Record;
+use super::record::{COLUMNS, Record};
 use super::{Filter, Inventory, InventoryError};
 
 /// How records are written.
@@ -25,28 +25,6 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
-/// The names of the CSV's columns: the fields of a record but for the certificate.
-const HEADER: [&str; 18] = [
-    "id",
-    "time",
-    "outcome",
-    "code",
-    "checks",
-    "profile",
-    "tee",
-    "trust",
-    "serial",
-    "not_after",
-    "workload",
-    "slug",
-    "chip",
-    "spki",
-    "evidence",
-    "policy",
-    "request",
-    "address",
-];
-
 impl Inventory {
     /// Writes every record that the filter names, newest first, whatever its limit.
     pub async fn export(
@@ -56,7 +34,7 @@ impl Inventory {
         out: &mut impl Write,
     ) -> Result<u64, ExportError> {
         if format == Format::Csv {
-            write!(out, "{}\r\n", HEADER.join(","))?;
+            out.write_all(header().as_bytes())?;
         }
         let mut filter = Filter { limit: Some(PAGE), ..filter.clone() };
         let mut written = 0;
@@ -85,12 +63,15 @@ pub fn write(record: &Record, format: Format, out: &mut impl Write) -> io::Resul
     }
 }
 
+/// How many columns a CSV has: all but the last, the certificate.
+const FIELDS: usize = COLUMNS.len() - 1;
+
 /// The line of names.
 pub fn header() -> String {
-    format!("{}\r\n", HEADER.join(","))
+    format!("{}\r\n", COLUMNS[..FIELDS].join(","))
 }
 
-fn fields(record: &Record) -> [String; 18] {
+fn fields(record: &Record) -> [String; FIELDS] {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     [
         record.id.clone(),

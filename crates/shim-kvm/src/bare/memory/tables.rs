@@ -6,21 +6,12 @@ use super::frames::Frames;
 use crate::regions::Access;
 use abi::errno::Errno;
 use abi::layout::PAGE;
+use abi::layout::entry::{ACCESSED, DIRTY, FRAME, LARGE, NO_EXECUTE, PRESENT, TABLE, USER, WRITABLE};
 use core::ops::Range;
 
-const PRESENT: u64 = 1 << 0;
-const WRITABLE: u64 = 1 << 1;
-const USER: u64 = 1 << 2;
-const ACCESSED: u64 = 1 << 5;
-const DIRTY: u64 = 1 << 6;
-const LARGE: u64 = 1 << 7;
-const NO_EXECUTE: u64 = 1 << 63;
-const FRAME: u64 = 0x000F_FFFF_FFFF_F000;
 /// What an entry of a page that ring 3 may not touch keeps, so that its content is there when it may again. The processor
 /// ignores all but the lowest bit.
 const KEPT: u64 = 1 << 9;
-/// What every table on the way allows; the last one decides.
-const TABLE: u64 = PRESENT | WRITABLE | USER | ACCESSED;
 
 /// The tables, from their top.
 pub struct Tables {
